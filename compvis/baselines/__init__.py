@@ -1,0 +1,1 @@
+"""What the grammar is compared with, behind the same fit and predict."""

@@ -1,0 +1,1 @@
+"""Drawings of parses and records: figures, sheets, the tree viewer."""

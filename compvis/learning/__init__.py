@@ -1,0 +1,1 @@
+"""Images to grammars: templates, their deformation priors, Or-alternatives."""

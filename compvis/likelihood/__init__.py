@@ -1,0 +1,1 @@
+"""Log-density of an image given a rendering."""

@@ -1,0 +1,1 @@
+"""Images to parse trees: propose, search, refine."""

@@ -1,0 +1,1 @@
+"""Leaves to images: one contract, one file per renderer."""

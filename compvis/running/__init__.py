@@ -1,0 +1,1 @@
+"""Seeds, run records, checkpoints, progress; the only importer of wandb."""

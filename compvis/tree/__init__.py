@@ -1,0 +1,1 @@
+"""Parse trees: the one structure that every room speaks."""
