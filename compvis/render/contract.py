@@ -1,0 +1,45 @@
+"""What every renderer takes and returns."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """Pictures of ``h`` hypotheses, ``H`` rows by ``W`` columns.
+
+    Attributes:
+        coverage: soft silhouette in [0, 1]; 1 where a leaf surely covers the pixel.
+        ink: grey value in [0, 1], the silhouette weighted by each leaf's darkness; 1 = full ink, 0 = paper.
+        owner: index (into the primitives' leaf axis) of the leaf that owns the pixel, -1 where none does.
+        colour: red, green and blue in [0, 1] for renderers of solids, None for ink.
+        depth: distance from the camera for renderers of solids (infinite where nothing is), None for ink.
+    """
+
+    coverage: Float[Tensor, "h H W"]
+    ink: Float[Tensor, "h H W"]
+    owner: Int[Tensor, "h H W"]
+    colour: Float[Tensor, "h H W 3"] | None = None
+    depth: Float[Tensor, "h H W"] | None = None
+
+
+class Renderer(Protocol):
+    """Draws primitives: ``renderer(primitives, (H, W))``, every hypothesis by itself."""
+
+    def __call__(self, primitives: Any, size: tuple[int, int]) -> Rendering: ...
+
+
+class SoftRenderer(Renderer, Protocol):
+    """A renderer whose blur can be changed, so that refinement can go from coarse to fine."""
+
+    @property
+    def softness(self) -> float:
+        """Standard deviation of the renderer's Gaussian blur, in pixels."""
+        ...
+
+    def with_softness(self, softness: float) -> Self:
+        """The same renderer with another blur, in pixels."""
+        ...
