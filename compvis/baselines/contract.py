@@ -1,0 +1,214 @@
+"""What every model of this package offers, and the plumbing that the baselines share."""
+
+import json
+import platform
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields, is_dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, Shaped
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from compvis.baselines.augmentation import Deformation
+from compvis.baselines.preparation import frame_ink
+from compvis.data.check import InputError, check_images, check_labels
+
+_DESCRIPTION = "model.json"
+_TENSORS = "tensors.safetensors"
+_FORMAT = 1
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """What a grammar and every baseline have in common; scikit-learn's habits.
+
+    Images are (n, H, W) or (n, H, W, 3), uint8 or float in [0, 1]; labels are n integers or strings.
+    `classes_` holds the labels in sorted order, which is the order of the columns of `predict_proba`.
+    Bad input raises `compvis.data.check.InputError`.
+    """
+
+    classes_: np.ndarray
+
+    def fit(self, images: Any, labels: Any) -> Self:
+        """Learn from labelled images, forgetting what was learned from earlier ones."""
+        ...
+
+    def predict(self, images: Any) -> np.ndarray:
+        """The most probable label of each image, (n,), of the kind the labels had."""
+        ...
+
+    def predict_proba(self, images: Any) -> np.ndarray:
+        """Probabilities (n, classes); every row sums to one."""
+        ...
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted model into the folder `path`."""
+        ...
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read back what `save` wrote."""
+        ...
+
+
+@dataclass(kw_only=True, eq=False)
+class Baseline(ABC):
+    """Checks, label encoding, framing and saving; a baseline adds `_fit`, `_scores`, `_state` and `_restore`.
+
+    Args:
+        size: side of the square working image, in pixels.
+        frame: "image" keeps the picture's own frame; "ink" centres the ink and brings it to a common size.
+        seed: seed of everything random in `fit`; the same seed and data give the same model on one machine.
+    """
+
+    size: int = 28
+    frame: str = "image"
+    seed: int = 0
+
+    chunk: ClassVar[int] = 256
+
+    def fit(self, images: Any, labels: Any) -> Self:
+        """Learn from `images` and `labels` (see `Classifier`).
+
+        Raises:
+            InputError: images or labels that cannot be used, or fewer than two classes.
+        """
+        checked = check_images(images)
+        self.classes_, targets = encode_labels(labels, len(checked))
+        self._fit(frame_ink(checked, self.size, self.frame), targets.to(checked.device))
+        return self
+
+    def predict(self, images: Any) -> np.ndarray:
+        """Labels (n,), the columns of `predict_proba` with the largest value."""
+        return self.classes_[self.predict_proba(images).argmax(1)]
+
+    def predict_proba(self, images: Any) -> np.ndarray:
+        """Probabilities, float64 (n, classes), columns in the order of `classes_`.
+
+        Raises:
+            InputError: images that cannot be used, or a model that was not fitted.
+        """
+        self._require_fit()
+        framed = frame_ink(check_images(images), self.size, self.frame)
+        scores = [self._scores(part) for part in framed.split(self.chunk)]
+        return torch.cat(scores).double().softmax(1).cpu().numpy()
+
+    def save(self, path: str | Path) -> None:
+        """Write `model.json` (parameters, classes, versions) and `tensors.safetensors` into a folder."""
+        self._require_fit()
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        description = {
+            "format": _FORMAT,
+            "class": type(self).__name__,
+            "params": self.params(),
+            "classes": self.classes_.tolist(),
+            "versions": {
+                "python": platform.python_version(),
+                "torch": str(torch.__version__),
+                "compvis": version("compvis"),
+            },
+        }
+        (folder / _DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in self._state().items()}
+        save_file(state, folder / _TENSORS)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a model of this class from the folder `path`.
+
+        Raises:
+            InputError: no such model, one of another class, or one written by another format.
+        """
+        description = read_description(path)
+        if description["class"] != cls.__name__:
+            raise InputError(
+                f"{path} holds a {description['class']}, not a {cls.__name__}: load it with its own class."
+            )
+        model = cls(**{key: _revive(key, value) for key, value in description["params"].items()})
+        model.classes_ = np.asarray(description["classes"])
+        model._restore(load_file(Path(path) / _TENSORS))
+        return model
+
+    def params(self) -> dict[str, Any]:
+        """The constructor's arguments as JSON values."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.metadata.get("saved", True)}
+        return {key: _plain(value) for key, value in values.items()}
+
+    def _require_fit(self) -> None:
+        if not hasattr(self, "classes_"):
+            raise InputError(f"This {type(self).__name__} has learned nothing yet: call fit first.")
+
+    @abstractmethod
+    def _fit(self, images: Float[Tensor, "n S S"], targets: Int64[Tensor, "n"]) -> None:
+        """Learn from framed ink images and class numbers 0..C-1."""
+
+    @abstractmethod
+    def _scores(self, images: Float[Tensor, "n S S"]) -> Float[Tensor, "n C"]:
+        """Logits: `predict_proba` is their softmax."""
+
+    @abstractmethod
+    def _state(self) -> dict[str, Tensor]:
+        """Everything learned."""
+
+    @abstractmethod
+    def _restore(self, state: dict[str, Tensor]) -> None:
+        """Put back what `_state` gave."""
+
+
+def encode_labels(labels: Any, n: int) -> tuple[Shaped[np.ndarray, "C"], Int64[Tensor, "n"]]:
+    """Return the sorted classes and each label's place among them.
+
+    Args:
+        labels: n integers or n strings, as an array, tensor, list or tuple.
+        n: the number of images.
+
+    Raises:
+        InputError: anything else, another number of labels, or fewer than two classes.
+    """
+    if isinstance(labels, list | tuple | np.ndarray) and len(labels) and _all_strings(labels):
+        names, numbers = np.unique(np.asarray(labels, dtype=np.str_), return_inverse=True)
+        return names, check_labels(numbers, n)
+    values, numbers = torch.unique(check_labels(labels, n), return_inverse=True)
+    return values.cpu().numpy(), numbers
+
+
+def read_description(path: str | Path) -> dict[str, Any]:
+    """Read the `model.json` of a saved baseline.
+
+    Raises:
+        InputError: no saved baseline there, or one that this version cannot read.
+    """
+    file = Path(path) / _DESCRIPTION
+    if not file.is_file():
+        raise InputError(f"There is no saved model in {path}: give the folder that save wrote.")
+    try:
+        description = json.loads(file.read_text())
+    except ValueError as error:
+        raise InputError(f"{file} is damaged: save the model again.") from error
+    if not isinstance(description, dict) or description.get("format") != _FORMAT:
+        raise InputError(f"{file} is not a baseline of format {_FORMAT}: save it again with this version.")
+    return description
+
+
+def _all_strings(labels: list | tuple | np.ndarray) -> bool:
+    if isinstance(labels, np.ndarray) and labels.dtype.kind != "O":
+        return labels.dtype.kind == "U" and labels.ndim == 1
+    return all(isinstance(label, str) for label in labels)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _revive(key: str, value: Any) -> Any:
+    if key == "augmentation" and value is not None:
+        return Deformation(**value)
+    return tuple(value) if isinstance(value, list) else value

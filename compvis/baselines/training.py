@@ -1,0 +1,186 @@
+"""One training loop for every network: a number of steps, deformed batches, averaged weights."""
+
+import math
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Generator, Tensor, nn
+
+from compvis.baselines.augmentation import Deformation
+from compvis.baselines.contract import Baseline
+from compvis.data.check import InputError
+
+Progress = Callable[[int, int, float], None]
+"""Called as progress(step, steps, loss)."""
+
+OPTIMIZERS = ("adamw", "sgd")
+
+
+@dataclass(kw_only=True, eq=False)
+class NetworkClassifier(Baseline):
+    """A network trained from scratch; subclasses say which one in `_build`.
+
+    The budget is a number of steps, not of epochs, so that ten images and a thousand get the same training.
+
+    Args:
+        width: channels of the first stage.
+        steps: optimiser steps.
+        batch: deformed pictures per step, drawn evenly from the training pictures.
+        learning_rate: the peak; it rises linearly over the first 5% of the steps and falls as a cosine to 0.
+        weight_decay: decoupled for adamw, L2 for sgd; not on biases and normalisation.
+        optimizer: "adamw" or "sgd" (Nesterov momentum 0.9).
+        label_smoothing: share of the target spread evenly over the classes (Szegedy et al. 2016, section 7).
+        dropout: before the last layer.
+        average: decay of the exponential moving average of the weights that is kept in the end.
+        augmentation: deformation of the training pictures; None for none.
+        views: pictures averaged at prediction, the first one undeformed.
+        view_strength: the deformation of the other views, as a share of `augmentation`.
+        progress: called during training; not saved.
+    """
+
+    width: int = 32
+    steps: int = 600
+    batch: int = 64
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    optimizer: str = "adamw"
+    label_smoothing: float = 0.1
+    dropout: float = 0.2
+    average: float = 0.98
+    augmentation: Deformation | None = Deformation()
+    views: int = 1
+    view_strength: float = 0.3
+    progress: Progress | None = field(default=None, repr=False, metadata={"saved": False})
+
+    chunk: ClassVar[int] = 128
+
+    def _build(self, classes: int) -> nn.Module:
+        raise NotImplementedError
+
+    def _fit(self, images: Float[Tensor, "n S S"], targets: Int64[Tensor, "n"]) -> None:
+        generator = torch.Generator(images.device).manual_seed(self.seed)
+        network = build_seeded(lambda: self._build(len(self.classes_)), self.seed).to(images.device)
+        batches = draw_batches(len(images), self.batch, generator)
+
+        def loss_of_batch() -> Tensor:
+            chosen = next(batches)
+            inputs = images[chosen]
+            if self.augmentation is not None:
+                inputs = self.augmentation(inputs, generator)
+            logits = network(normalise(inputs))
+            return F.cross_entropy(logits, targets[chosen], label_smoothing=self.label_smoothing)
+
+        optimizer = build_optimizer(network, self.optimizer, self.learning_rate, self.weight_decay)
+        self._network = train(network, loss_of_batch, optimizer, self.steps, self.average, self.progress)
+
+    @torch.no_grad()
+    def _scores(self, images: Float[Tensor, "n S S"]) -> Float[Tensor, "n C"]:
+        network = self._network.to(images.device)
+        total = network(normalise(images)).log_softmax(1)
+        if self.augmentation is None or self.views <= 1:
+            return total
+        deformation = self.augmentation.scaled(self.view_strength)
+        for view in range(1, self.views):
+            # One draw for all pictures of a view, so that an answer does not depend on its batch.
+            generator = torch.Generator(images.device).manual_seed(view)
+            moved = deformation(images, generator, together=True)
+            total = total + network(normalise(moved)).log_softmax(1)
+        return total / self.views
+
+    def _state(self) -> dict[str, Tensor]:
+        return dict(self._network.state_dict())
+
+    def _restore(self, state: dict[str, Tensor]) -> None:
+        self._network = self._build(len(self.classes_)).eval()
+        self._network.load_state_dict(state)
+
+
+def normalise(images: Float[Tensor, "n S S"]) -> Float[Tensor, "n 1 S S"]:
+    """Shift and scale ink to about zero mean and unit variance, the same for every picture."""
+    return ((images - 0.13) / 0.3)[:, None]
+
+
+def draw_batches(n: int, batch: int, generator: Generator):
+    """Yield index batches (batch,) for ever: shuffled passes over 0..n-1, one after the other."""
+    pool = torch.empty(0, dtype=torch.int64, device=generator.device)
+    while True:
+        while len(pool) < batch:
+            pool = torch.cat([pool, torch.randperm(n, generator=generator, device=generator.device)])
+        yield pool[:batch]
+        pool = pool[batch:]
+
+
+def build_seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """Build a network with initial weights that depend on the seed alone, leaving the global generator be."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()
+
+
+def build_optimizer(
+    network: nn.Module, kind: str, learning_rate: float, weight_decay: float
+) -> torch.optim.Optimizer:
+    """AdamW or SGD, with weight decay on matrices and filters alone.
+
+    Raises:
+        InputError: an unknown kind.
+    """
+    if kind not in OPTIMIZERS:
+        raise InputError(f"Unknown optimizer {kind!r}: choose one of {', '.join(OPTIMIZERS)}.")
+    groups = [
+        {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if kind == "sgd":
+        return torch.optim.SGD(groups, lr=learning_rate, momentum=0.9, nesterov=True)
+    return torch.optim.AdamW(groups, lr=learning_rate)
+
+
+def train(
+    network: nn.Module,
+    loss_of_batch: Callable[[], Tensor],
+    optimizer: torch.optim.Optimizer,
+    steps: int,
+    average: float,
+    progress: Progress | None = None,
+) -> nn.Module:
+    """Minimise `loss_of_batch()` and return a network with averaged weights, in evaluation mode.
+
+    The average's decay is capped by (1 + step) / (10 + step), so that the first weights are forgotten.
+    """
+    if steps < 1:
+        raise InputError(f"Training needs at least one step, not {steps}.")
+    averaged = deepcopy(network)
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    network.train()
+    for step in range(steps):
+        for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+            group["lr"] = peak * schedule(step, steps)
+        loss = loss_of_batch()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        _move_average(averaged, network, min(average, (1 + step) / (10 + step)))
+        if progress is not None:
+            progress(step + 1, steps, float(loss.detach()))
+    return averaged.eval()
+
+
+def schedule(step: int, steps: int) -> float:
+    """Share of the peak learning rate: linear rise over the first 5%, then a cosine to zero."""
+    rise = max(1, round(0.05 * steps))
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+
+
+@torch.no_grad()
+def _move_average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
+    pairs = zip(averaged.state_dict().values(), network.state_dict().values(), strict=True)
+    floating = [(a, b) for a, b in pairs if a.is_floating_point()]
+    torch._foreach_lerp_([a for a, _ in floating], [b for _, b in floating], 1 - decay)
