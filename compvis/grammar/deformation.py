@@ -1,16 +1,17 @@
 """How handwriting deforms: the scales of the prior and the fields it adds up.
 
-The displacement of a rest point ``p`` on leaf ``l`` of stroke ``s`` is a *sum* of fields, all linear in Gaussian
-coefficients and alike but independent in x and y::
+The displacement of a rest point ``p`` on leaf ``l`` of stroke ``s`` is a *sum* of fields, all linear in
+Gaussian coefficients and alike but independent in x and y::
 
     d(p) = L_c p + t_c              affine of the whole character
          + sum_k w_k phi_k(p)       smooth warp of the whole character
          + L_s (p - o_s) + t_s      affine of the stroke about its own origin o_s
          + e_l                      one offset per control point of the sub-stroke
 
-so the displacement of points on the strokes is Gaussian with covariance ``Phi Phi^T`` per coordinate, with ``Phi``
-from :func:`compvis.grammar.ink.deformation_basis`. Additive Gaussian deformation of a template is the model of
-Amit, Grenander and Piccioni, "Structural image restoration through deformable templates" (JASA 86, 1991).
+so the displacement of points on the strokes is Gaussian with covariance ``Phi Phi^T`` per coordinate,
+with ``Phi`` from :func:`compvis.grammar.ink.deformation_basis`. Additive Gaussian deformation of a
+template is the model of Amit, Grenander and Piccioni, "Structural image restoration through deformable
+templates" (JASA 86, 1991).
 """
 
 import math
@@ -28,8 +29,8 @@ class DeformationPrior:
 
     translation, linear: whole-character affine ``[L | t]``, each entry.
     warp: standard deviation of the warp's displacement at any point; warp_length: its correlation length (the
-    covariance at distance d is close to ``warp^2 exp(-d^2 / (2 warp_length^2))``); warp_grid: RBF centres a side;
-    warp_extent: the grid covers ``[-warp_extent, warp_extent]^2``.
+    covariance at distance d is close to ``warp^2 exp(-d^2 / (2 warp_length^2))``); warp_grid: RBF centres a
+    side; warp_extent: the grid covers ``[-warp_extent, warp_extent]^2``.
     stroke_translation, stroke_linear: affine of one stroke about the mean of its control points.
     offset: each coordinate of each control point by itself.
     log_width: log of the pen's width over its width at rest.
@@ -63,7 +64,7 @@ class DeformationPrior:
                 raise ValueError(f"DeformationPrior.{field.name} must be a finite number, not {value!r}.")
             if field.name != "darkness_mean" and value <= 0:
                 raise ValueError(
-                    f"DeformationPrior.{field.name} must be above 0, not {value!r}; use a small value to switch it off."
+                    f"DeformationPrior.{field.name} must be above 0 (small to switch it off), not {value!r}."
                 )
         if not isinstance(self.warp_grid, int) or self.warp_grid < 2:
             raise ValueError(
@@ -93,9 +94,9 @@ class DeformationPrior:
 def warp_basis(prior: DeformationPrior, points: Float[Tensor, "n 2"]) -> Float[Tensor, "n k"]:
     """Radial basis functions at canonical points, scaled so that their squares sum to one at every point.
 
-    Gaussians of length ``warp_length / sqrt(2)`` on a fixed grid: with independent N(0, warp^2) coefficients the
-    displacement has standard deviation exactly ``warp`` everywhere, and a squared-exponential covariance of length
-    ``warp_length`` where the grid is not coarser than that.
+    Gaussians of length ``warp_length / sqrt(2)`` on a fixed grid: with independent N(0, warp^2) coefficients
+    the displacement has standard deviation exactly ``warp`` everywhere, and a squared-exponential covariance
+    of length ``warp_length`` where the grid is not coarser than that.
     """
     side = torch.linspace(
         -prior.warp_extent, prior.warp_extent, prior.warp_grid, device=points.device, dtype=points.dtype
@@ -113,8 +114,8 @@ def field_basis(
 ) -> Float[Tensor, "n r"]:
     """Value of each shared field at canonical rest points, before scaling: r = 3 + k + 3 s columns.
 
-    Columns: x, y, 1 (character affine); k warp functions; then for each stroke x - o_x, y - o_y, 1, which are zero
-    on the points of other strokes. ``stroke`` (n,) holds the stroke of each point.
+    Columns: x, y, 1 (character affine); k warp functions; then for each stroke x - o_x, y - o_y, 1, which are
+    zero on the points of other strokes. ``stroke`` (n,) holds the stroke of each point.
     """
     ones = torch.ones_like(points[:, :1])
     own = torch.nn.functional.one_hot(stroke, len(origins)).to(points.dtype)

@@ -1,11 +1,12 @@
 """The ink grammar: a character chooses a class, a class chooses a template, a template composes strokes.
 
-``character`` is an Or-rule over classes, a class an Or-rule over templates, a template an And-rule of strokes and a
-stroke an And-rule of sub-stroke leaves, each a cubic Bezier curve. Rest geometry is in the canonical frame.
+``character`` is an Or-rule over classes, a class an Or-rule over templates, a template an And-rule of
+strokes and a stroke an And-rule of sub-stroke leaves, each a cubic Bezier curve. Rest geometry is in the
+canonical frame.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -27,7 +28,7 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class StrokeTemplate:
-    """One stroke at rest: control points (q, 4, 2) of its sub-strokes in drawing order and pen widths (q,)."""
+    """One stroke at rest: control points (q, 4, 2) of its sub-strokes in drawing order, pen widths (q,)."""
 
     control_points: Float[Tensor, "q 4 2"]
     widths: Float[Tensor, " q"]
@@ -55,7 +56,7 @@ class CharacterTemplate:
     """
 
     strokes: tuple[StrokeTemplate, ...]
-    prior: DeformationPrior = DeformationPrior()
+    prior: DeformationPrior = field(default_factory=DeformationPrior)
 
     def __post_init__(self) -> None:
         if not self.strokes:
@@ -154,7 +155,7 @@ class CharacterClass:
             raise ValueError(f"Class {self.label!r} needs at least one template.")
         if self.log_weights is not None and len(self.log_weights) != len(self.templates):
             raise ValueError(
-                f"Class {self.label!r} has {len(self.templates)} templates but {len(self.log_weights)} log weights."
+                f"Class {self.label!r} needs {len(self.templates)} log weights, not {len(self.log_weights)}."
             )
 
 
@@ -177,7 +178,7 @@ class InkGrammar:
             raise ValueError(f"InkGrammar labels must differ; got {list(labels)}.")
         if self.log_weights is not None and len(self.log_weights) != len(self.classes):
             raise ValueError(
-                f"InkGrammar has {len(self.classes)} classes but {len(self.log_weights)} log weights."
+                f"InkGrammar needs {len(self.classes)} log weights, not {len(self.log_weights)}."
             )
 
     @property
@@ -203,10 +204,10 @@ def deformation_basis(
 ) -> Float[Tensor, "m r"]:
     """Phi: displacements of m points on the template are ``Phi z_x`` and ``Phi z_y``, z standard normal.
 
-    ``points_on`` is the sub-stroke of each point and ``t`` in [0, 1] its Bezier parameter. Displacements are in
-    canonical units and before the root pose. Columns: the 3 + k + 3 s shared fields of
-    :func:`compvis.grammar.deformation.field_basis`, then 4 q control-point offsets, sub-stroke after sub-stroke;
-    :func:`compvis.grammar.values.from_standard` turns z into the values of the sites.
+    ``points_on`` is the sub-stroke of each point and ``t`` in [0, 1] its Bezier parameter. Displacements are
+    in canonical units and before the root pose. Columns: the 3 + k + 3 s shared fields of
+    :func:`compvis.grammar.deformation.field_basis`, then 4 q control-point offsets, one sub-stroke after the
+    other; :func:`compvis.grammar.values.from_standard` turns z into the values of the sites.
     """
     prior, q = template.prior, template.n_substrokes
     weights = bernstein(t.to(template.control_points))
