@@ -1,7 +1,7 @@
 """What every renderer takes and returns."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -26,12 +26,14 @@ class Rendering:
     depth: Float[Tensor, "h H W"] | None = None
 
 
+@runtime_checkable
 class Renderer(Protocol):
     """Draws primitives: ``renderer(primitives, (H, W))``, every hypothesis by itself."""
 
     def __call__(self, primitives: Any, size: tuple[int, int]) -> Rendering: ...
 
 
+@runtime_checkable
 class SoftRenderer(Renderer, Protocol):
     """A renderer whose blur can be changed, so that refinement can go from coarse to fine."""
 
@@ -40,6 +42,6 @@ class SoftRenderer(Renderer, Protocol):
         """Standard deviation of the renderer's Gaussian blur, in pixels."""
         ...
 
-    def with_softness(self, softness: float) -> Self:
+    def with_softness(self, softness: float) -> "SoftRenderer":
         """The same renderer with another blur, in pixels."""
         ...

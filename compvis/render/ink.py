@@ -1,15 +1,15 @@
 """Strokes of a pen to grey images, differentiable in every parameter.
 
-The picture is a pen of round tip drawn along cubic Bezier curves and seen through a Gaussian blur: coverage at a
-pixel centre is the blur of a straight strip as wide as the pen, at the pixel's distance from the curve
+The picture is a pen of round tip drawn along cubic Bezier curves and seen through a Gaussian blur: coverage
+at a pixel centre is the blur of a straight strip as wide as the pen, at the pixel's distance from the curve
 
     coverage = Phi((width / 2 - distance) / softness) - Phi((-width / 2 - distance) / softness),
 
-with Phi the normal distribution function. It integrates to ``width`` across the stroke whatever the softness, so
-a pen thinner than a pixel fades instead of keeping a false width; it is smooth on the centre line. (It is exact for
-straight strokes away from their ends. Where a stroke's radius is small against the softness, round ends and dots
-come out fainter in the blur of the true shape.) Distances are exact to the curve's polyline. Sub-strokes unite by
-their maximum, so those that share an end point join without a seam.
+with Phi the normal distribution function. It integrates to ``width`` across the stroke whatever the softness,
+so a pen thinner than a pixel fades instead of keeping a false width; it is smooth on the centre line. (It is
+exact for straight strokes away from their ends. Where the pen is narrow against the softness, round ends and
+dots are drawn darker than the blur of their true shape.) Distances are exact to the curve's polyline.
+Sub-strokes unite by their maximum, so those that share an end point join without a seam.
 """
 
 from dataclasses import dataclass, replace
@@ -52,7 +52,9 @@ class InkStrokes:
         for name in ("width", "darkness", "mask"):
             value = getattr(self, name)
             if tuple(value.shape) != shape[:2]:
-                raise ValueError(f"{name} must have shape {shape[:2]} like control_points; got {tuple(value.shape)}")
+                raise ValueError(
+                    f"{name} must have shape {shape[:2]} like control_points; got {tuple(value.shape)}"
+                )
             if value.device != self.control_points.device:
                 raise ValueError(f"move {name} to {self.control_points.device}, where control_points are")
         if self.mask.dtype != torch.bool:
@@ -68,19 +70,26 @@ class InkStrokes:
     def select(self, hypotheses: Tensor | slice | list[int]) -> "InkStrokes":
         """The chosen hypotheses, in the given order (anything that indexes a tensor's first axis)."""
         return InkStrokes(
-            self.control_points[hypotheses], self.width[hypotheses], self.darkness[hypotheses], self.mask[hypotheses]
+            self.control_points[hypotheses],
+            self.width[hypotheses],
+            self.darkness[hypotheses],
+            self.mask[hypotheses],
         )
 
 
 @lru_cache
 def _bernstein(samples: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Weights (samples + 1, 4) of the control points at evenly spaced curve parameters 0 ... 1."""
-    t = torch.linspace(0, 1, samples + 1, dtype=torch.float64)
-    weights = torch.stack([comb(3, k) * t**k * (1 - t) ** (3 - k) for k in range(4)], dim=-1)
-    return weights.to(device=device, dtype=dtype)
+    # A tensor made in inference mode could not serve later gradients, and this one is cached.
+    with torch.inference_mode(False):
+        t = torch.linspace(0, 1, samples + 1, dtype=torch.float64)
+        weights = torch.stack([comb(3, k) * t**k * (1 - t) ** (3 - k) for k in range(4)], dim=-1)
+        return weights.to(device=device, dtype=dtype)
 
 
-def sample_curves(control_points: Float[Tensor, "*batch 4 2"], samples: int) -> Float[Tensor, "*batch points 2"]:
+def sample_curves(
+    control_points: Float[Tensor, "*batch 4 2"], samples: int
+) -> Float[Tensor, "*batch points 2"]:
     """``samples + 1`` points at evenly spaced parameters of cubic Bezier curves, both ends included."""
     return _bernstein(samples, control_points.dtype, control_points.device) @ control_points
 
@@ -90,16 +99,16 @@ class InkRenderer:
     """Draws :class:`InkStrokes`. Gradients reach control points, widths and darknesses.
 
     Args:
-        samples_per_substroke: straight pieces each curve is cut into; the error of a piece of length l on a curve of
-            radius r is about l^2 / (8 r) pixels.
+        samples_per_substroke: straight pieces each curve is cut into; the error of a piece of length l on a
+            curve of radius r is about l^2 / (8 r) pixels.
         softness: standard deviation of the blur in pixels. Callers may anneal it from coarse to fine.
         owner_threshold: a pixel covered less than this has no owner.
-        backend: ``fused`` runs compiled loops on the CPU (once differentiable), ``eager`` plain torch anywhere
-            (twice differentiable), ``auto`` the first for CPU tensors and the second elsewhere.
+        backend: ``fused`` runs compiled loops on the CPU (once differentiable), ``eager`` plain torch
+            anywhere (twice differentiable), ``auto`` the first for CPU tensors and the second elsewhere.
 
     Example:
         >>> strokes = InkStrokes(torch.tensor([[[[4.0, 4], [8, 4], [20, 16], [24, 24]]]]),
-        ...                      torch.full((1, 1), 3.0), torch.ones(1, 1), torch.ones(1, 1, dtype=torch.bool))
+        ...                      torch.full((1, 1), 3.0), torch.ones(1, 1), torch.ones(1, 1) > 0)
         >>> InkRenderer()(strokes, (28, 28)).ink.shape
         torch.Size([1, 28, 28])
     """
@@ -125,8 +134,8 @@ class InkRenderer:
         """Draw every hypothesis on its own ``size`` = (rows, columns) sheet.
 
         Raises:
-            ValueError: where a drawn sub-stroke has a value that is not finite, a negative width or a darkness
-                outside [0, 1].
+            ValueError: where a drawn sub-stroke has a value that is not finite, a negative width or a
+                darkness outside [0, 1].
         """
         if len(size) != 2 or min(size) < 1:
             raise ValueError(f"size must be (rows, columns), both at least 1; got {size}")
@@ -146,7 +155,7 @@ class InkRenderer:
 
 
 def _check_values(control_points: Tensor, width: Tensor, darkness: Tensor) -> None:
-    """Refuse strokes that cannot be drawn; one check first, so that good strokes cost one device round trip."""
+    """Refuse strokes that cannot be drawn; one joint check first, for one device round trip."""
     good_points = torch.isfinite(control_points).all()
     good_width = torch.isfinite(width).all() & (width >= 0).all()
     good_darkness = ((darkness >= 0) & (darkness <= 1)).all()

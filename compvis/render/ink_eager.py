@@ -1,8 +1,8 @@
 """Ink in plain torch: any device, any number of derivatives.
 
-First find, without gradients and in tiles, the piece of curve that decides each pixel; then draw that piece alone
-with gradients. The maximum passes its gradient to the winner only, so nothing is lost, and memory stays that of a
-few images per hypothesis instead of one per piece of curve.
+First find, without gradients and in tiles, the piece of curve that decides each pixel; then draw that piece
+alone with gradients. The maximum passes its gradient to the winner only, so nothing is lost, and memory stays
+that of a few images per hypothesis instead of one per piece of curve.
 """
 
 from math import sqrt
@@ -19,7 +19,7 @@ _TINY = 1e-20
 def strip_coverage(
     distance: Float[Tensor, "*b"], width: Float[Tensor, "*#b"], softness: float
 ) -> Float[Tensor, "*b"]:
-    """Blur (standard deviation ``softness``) of a straight strip ``width`` wide, at ``distance`` from its axis."""
+    """Blur (standard deviation ``softness``) of a strip ``width`` wide, at ``distance`` from its axis."""
     scale = 1 / (softness * sqrt(2))
     half = width / 2
     return 0.5 * (torch.erf((half - distance) * scale) + torch.erf((half + distance) * scale))
@@ -35,12 +35,19 @@ def _piece_distance_squared(start: Tensor, step: Tensor, x: Tensor, y: Tensor) -
 
 @torch.no_grad()
 def _find_winners(
-    start: Tensor, step: Tensor, width: Tensor, darkness: Tensor, mask: Tensor, x: Tensor, y: Tensor, softness: float
+    start: Tensor,
+    step: Tensor,
+    width: Tensor,
+    darkness: Tensor,
+    mask: Tensor,
+    x: Tensor,
+    y: Tensor,
+    softness: float,
 ) -> tuple[Tensor, Tensor]:
     """Flat indices (h, H W) of the pieces deciding coverage and ink.
 
-    ``start`` and ``step`` are (h, q, s, 2). A pixel without any drawn sub-stroke gets index 0, whose zero coverage
-    the caller masks.
+    ``start`` and ``step`` are (h, q, s, 2). A pixel without any drawn sub-stroke gets index 0, whose zero
+    coverage the caller masks.
     """
     h, q, s, _ = start.shape
     best_coverage = start.new_zeros(h, x.numel())
@@ -51,7 +58,9 @@ def _find_winners(
         distance_squared, piece = _piece_distance_squared(
             start[:, leaf, :, None], step[:, leaf, :, None], x, y
         ).min(dim=1)
-        coverage = strip_coverage(distance_squared.sqrt(), width[:, leaf, None], softness) * mask[:, leaf, None]
+        coverage = (
+            strip_coverage(distance_squared.sqrt(), width[:, leaf, None], softness) * mask[:, leaf, None]
+        )
         ink = coverage * darkness[:, leaf, None]
         piece += leaf * s
         coverage_winner = torch.where(coverage > best_coverage, piece, coverage_winner)
@@ -92,8 +101,8 @@ def draw_eager(
     start, step = points[:, :, :-1], points[:, :, 1:] - points[:, :, :-1]
     tile = max(1, _TILE_ELEMENTS.get(points.device.type, 2**24) // ((p - 1) * rows * columns))
     found = [
-        _find_winners(*(v[i : i + tile] for v in (start, step, width, darkness, mask)), x, y, softness)
-        for i in range(0, h, tile)
+        _find_winners(start[t], step[t], width[t], darkness[t], mask[t], x, y, softness)
+        for t in (slice(i, i + tile) for i in range(0, h, tile))
     ]
     start, step = start.flatten(1, 2), step.flatten(1, 2)
 

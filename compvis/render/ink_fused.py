@@ -1,8 +1,8 @@
 """Ink in compiled loops on the CPU, with the gradient written out.
 
-Every piece of curve visits only the pixels its pen can reach. The forward loop remembers which piece decided each
-pixel; the backward loop visits those alone. Draws what :func:`compvis.render.ink_eager.draw_eager` draws, up to
-blur beyond five standard deviations (below 3e-7).
+Every piece of curve visits only the pixels its pen can reach. The forward loop remembers which piece decided
+each pixel; the backward loop visits those alone. Draws what :func:`compvis.render.ink_eager.draw_eager`
+draws, up to blur beyond five standard deviations (below 3e-7).
 """
 
 from collections.abc import Callable
@@ -33,8 +33,9 @@ def _span(low, high, limit):
 
 @_compile
 @no_type_check
-def _draw(first, last, points, width, darkness, mask, softness, threshold, out):
+def _draw(first, last, strokes, softness, threshold, out):
     """Draw hypotheses first ... last - 1 into the arrays ``out``."""
+    points, width, darkness, mask = strokes
     coverage, ink, coverage_winner, ink_winner, owner = out
     rows, columns = coverage.shape[1:]
     leaves, pieces = points.shape[1], points.shape[2] - 1
@@ -90,7 +91,7 @@ def _draw(first, last, points, width, darkness, mask, softness, threshold, out):
 @_compile
 @no_type_check
 def _pull(h, i, j, number, gradient, points, width, softness, grad_points, grad_width):
-    """Add the pixel's pull (``gradient`` = d loss / d coverage) on the piece that drew it; return its coverage."""
+    """Add the pixel's pull, ``gradient`` = d loss / d coverage, on the piece that drew it."""
     pieces = points.shape[2] - 1
     leaf, piece = number // pieces, number % pieces
     ax, ay = points[h, leaf, piece, 0], points[h, leaf, piece, 1]
@@ -115,8 +116,9 @@ def _pull(h, i, j, number, gradient, points, width, softness, grad_points, grad_
 
 @_compile
 @no_type_check
-def _draw_backward(first, last, points, width, darkness, softness, drawn, incoming, grads):
+def _draw_backward(first, last, strokes, softness, drawn, incoming, grads):
     """Gradients of hypotheses first ... last - 1, added into ``grads``."""
+    points, width, darkness = strokes
     ink, coverage_winner, ink_winner = drawn
     grad_coverage, grad_ink = incoming
     grad_points, grad_width, grad_darkness = grads
@@ -154,15 +156,15 @@ def _share(hypotheses: int, work: Callable[[int, int], Any]) -> None:
 
 class _FusedInk(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, points, width, darkness, mask, size, softness, threshold):  # noqa: PLR0913
+    def forward(ctx, points, width, darkness, mask, size, softness, threshold):
         shape = (points.shape[0], *size)
         coverage, ink = points.new_zeros(shape), points.new_zeros(shape)
         coverage_winner = torch.full(shape, -1, dtype=torch.int32)
         ink_winner = torch.full(shape, -1, dtype=torch.int32)
         owner = torch.full(shape, -1, dtype=torch.int64)
-        arrays = [v.detach().contiguous().numpy() for v in (points, width, darkness, mask)]
+        strokes = tuple(v.detach().contiguous().numpy() for v in (points, width, darkness, mask))
         out = tuple(v.numpy() for v in (coverage, ink, coverage_winner, ink_winner, owner))
-        _share(shape[0], lambda a, b: _draw(a, b, *arrays, softness, threshold, out))
+        _share(shape[0], lambda a, b: _draw(a, b, strokes, softness, threshold, out))
         ctx.save_for_backward(points, width, darkness, ink, coverage_winner, ink_winner)
         ctx.softness = softness
         ctx.mark_non_differentiable(owner)
@@ -172,12 +174,14 @@ class _FusedInk(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, *incoming):
         points, width, darkness, *drawn = ctx.saved_tensors
-        arrays = [v.detach().contiguous().numpy() for v in (points, width, darkness)]
-        grads = [torch.zeros_like(v, memory_format=torch.contiguous_format) for v in (points, width, darkness)]
+        strokes = tuple(v.detach().contiguous().numpy() for v in (points, width, darkness))
+        grads = [
+            torch.zeros_like(v, memory_format=torch.contiguous_format) for v in (points, width, darkness)
+        ]
         seen = tuple(v.detach().numpy() for v in drawn)
         given = tuple(v.contiguous().numpy() for v in incoming[:2])
         into = tuple(v.numpy() for v in grads)
-        _share(points.shape[0], lambda a, b: _draw_backward(a, b, *arrays, ctx.softness, seen, given, into))
+        _share(points.shape[0], lambda a, b: _draw_backward(a, b, strokes, ctx.softness, seen, given, into))
         return (*grads, None, None, None, None)
 
 
@@ -191,4 +195,4 @@ def draw_fused(
     owner_threshold: float,
 ) -> tuple[Float[Tensor, "h H W"], Float[Tensor, "h H W"], Int[Tensor, "h H W"]]:
     """Coverage, ink and owner of polylines of ``p`` points on the CPU, once differentiable."""
-    return _FusedInk.apply(points, width, darkness, mask, size, float(softness), float(owner_threshold))  # pyright: ignore
+    return _FusedInk.apply(points, width, darkness, mask, size, float(softness), float(owner_threshold))
