@@ -158,6 +158,10 @@ class CharacterClass:
                 f"Class {self.label!r} needs {len(self.templates)} log weights, not {len(self.log_weights)}."
             )
 
+    def template_log_weights(self, like: Tensor) -> Float[Tensor, " k"]:
+        """Log weight of each template, not normalised, in the type and on the device of ``like``."""
+        return like.new_tensor(self.log_weights or [0.0] * len(self.templates))
+
 
 @dataclass(frozen=True, eq=False)
 class InkGrammar:
@@ -180,6 +184,10 @@ class InkGrammar:
             raise ValueError(
                 f"InkGrammar needs {len(self.classes)} log weights, not {len(self.log_weights)}."
             )
+
+    def class_log_weights(self, like: Tensor) -> Float[Tensor, " c"]:
+        """Log weight of each class, not normalised, in the type and on the device of ``like``."""
+        return like.new_tensor(self.log_weights or [0.0] * len(self.classes))
 
     @property
     def labels(self) -> tuple[str, ...]:
