@@ -1,0 +1,165 @@
+"""How models are put to the test, through ``fit`` and ``predict`` alone.
+
+A protocol yields one row a trial, so that whoever records them can stop and go on. It never shows a model a
+label of a test image nor how the labels of a run are distributed. An image on which a model fails with a
+clear error is counted as wrong *and* as a failure; it is never given a score.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Int64, Shaped, UInt8
+from numpy import ndarray
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """What grammar and baselines have in common (columns of ``predict_proba`` follow ``classes_``)."""
+
+    def fit(self, images: Any, labels: Any) -> Any:
+        """Learn from labelled images."""
+        ...
+
+    def predict(self, images: Any) -> Any:
+        """One label an image."""
+        ...
+
+
+@runtime_checkable
+class EpisodeLike(Protocol):
+    """A few-shot trial, as `compvis.data` hands it out."""
+
+    name: str
+    train_images: UInt8[ndarray, "k H W"]
+    train_labels: Int64[ndarray, " k"]
+    test_images: UInt8[ndarray, "m H W"]
+    test_labels: Int64[ndarray, " m"]
+
+
+def run_episodes(
+    make_model: Callable[[], Classifier],
+    episodes: Sequence[EpisodeLike],
+    done: Collection[tuple[Any, ...]] = (),
+    batch: int = 1,
+) -> Iterator[dict[str, Any]]:
+    """Fit a fresh model in every episode and answer its test images.
+
+    Args:
+        make_model: a new, unfitted model at each call.
+        done: (episode name, trial index) pairs that are recorded already; an episode without open trials is
+            not even fitted.
+        batch: images per call of ``predict``. A model answers each image by itself, so this is a matter of
+            speed.
+
+    Yields:
+        Rows ``episode``, ``trial``, ``label``, ``predicted`` (None on failure), ``correct``, ``failure``
+        (message or None), ``fit_seconds`` (the fit's, shared equally by the episode's trials), ``seconds``
+        (the answer's).
+    """
+    for episode in episodes:
+        open_trials = [t for t in range(len(episode.test_labels)) if (episode.name, t) not in done]
+        if not open_trials:
+            continue
+        model, fit_seconds = _fit(make_model, episode.train_images, episode.train_labels)
+        share = fit_seconds / len(episode.test_labels)
+        answers = _answer(model, episode.test_images, episode.test_labels, np.array(open_trials), batch)
+        for trial, answer in zip(open_trials, answers, strict=True):
+            yield {"episode": episode.name, "trial": trial, **answer, "fit_seconds": share}
+
+
+def run_subset(
+    make_model: Callable[[], Classifier],
+    train_images: UInt8[ndarray, "k H W"],
+    train_labels: Int64[ndarray, " k"],
+    test_images: UInt8[ndarray, "m H W"],
+    test_labels: Int64[ndarray, " m"],
+    test_rows: Int64[ndarray, " m"],
+    done: Collection[tuple[Any, ...]] = (),
+    batch: int = 50,
+) -> Iterator[dict[str, Any]]:
+    """Fit one model on a training subset and answer the test images.
+
+    Args:
+        test_rows: where each test image stands in its data set, so that runs can be paired image by image.
+        done: (row,) tuples that are recorded already; with none open the model is not fitted.
+
+    Yields:
+        Rows ``row``, ``label``, ``predicted``, ``correct``, ``failure``, ``fit_seconds`` (of the whole fit,
+        the same in every row), ``seconds`` (the answer's).
+    """
+    places = np.array([i for i, row in enumerate(test_rows.tolist()) if (row,) not in done], dtype=np.int64)
+    if not len(places):
+        return
+    model, fit_seconds = _fit(make_model, train_images, train_labels)
+    for place, answer in zip(places, _answer(model, test_images, test_labels, places, batch), strict=True):
+        yield {"row": int(test_rows[place]), **answer, "fit_seconds": fit_seconds}
+
+
+def summarise_trials(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Trials, errors, failures and mean seconds a trial, from the rows of either protocol.
+
+    Returns:
+        ``trials``, ``errors``, ``failures`` (counted among the errors), ``accuracy``, ``error`` in [0, 1],
+        ``seconds_per_image`` and ``fit_seconds`` (means over rows).
+    """
+    if not rows:
+        raise ValueError("There are no trials to summarise: the test set is empty.")
+    errors = sum(not row["correct"] for row in rows)
+    return {
+        "trials": len(rows),
+        "errors": errors,
+        "failures": sum(row["failure"] is not None for row in rows),
+        "accuracy": 1 - errors / len(rows),
+        "error": errors / len(rows),
+        "seconds_per_image": float(np.mean([row["seconds"] for row in rows])),
+        "fit_seconds": float(np.mean([row["fit_seconds"] for row in rows])),
+    }
+
+
+def _fit(
+    make_model: Callable[[], Classifier], images: UInt8[ndarray, "k H W"], labels: Int64[ndarray, " k"]
+) -> tuple[Classifier, float]:
+    started = time.perf_counter()
+    model = make_model()
+    model.fit(images, labels)
+    return model, time.perf_counter() - started
+
+
+def _answer(
+    model: Classifier,
+    images: UInt8[ndarray, "m H W"],
+    labels: Int64[ndarray, " m"],
+    places: Int64[ndarray, " p"],
+    batch: int,
+) -> Iterator[dict[str, Any]]:
+    if batch < 1:
+        raise ValueError(f"batch must be at least 1, not {batch}.")
+    for start in range(0, len(places), batch):
+        chosen = places[start : start + batch]
+        started = time.perf_counter()
+        answers = _predict(model, images[chosen])
+        seconds = (time.perf_counter() - started) / len(chosen)
+        for label, (predicted, failure) in zip(labels[chosen].tolist(), answers, strict=True):
+            correct = failure is None and predicted == label
+            yield {
+                "label": label,
+                "predicted": predicted,
+                "correct": correct,
+                "failure": failure,
+                "seconds": seconds,
+            }
+
+
+def _predict(model: Classifier, images: UInt8[ndarray, "b H W"]) -> list[tuple[Any, str | None]]:
+    try:
+        return [(_plain(label), None) for label in model.predict(images)]
+    except ValueError as error:
+        if len(images) == 1:
+            return [(None, str(error))]
+    return [_predict(model, image[None])[0] for image in images]  # find out which image it was
+
+
+def _plain(label: Shaped[ndarray, ""] | Any) -> Any:
+    return label.item() if hasattr(label, "item") else label

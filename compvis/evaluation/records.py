@@ -1,0 +1,126 @@
+"""Folders of run records to rows, groups and comparisons. Reads the JSON files only; redoes nothing."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compvis.evaluation.statistics import Interval, paired_difference, t_interval
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run as read back.
+
+    Attributes:
+        experiment, run_id, status, seed: see `compvis.running.record.RunRecord`.
+        config: nested mapping as it was resolved.
+        metrics: results of the whole run.
+        rows: one mapping per trial.
+        timings: seconds by name.
+        path: the file.
+    """
+
+    experiment: str
+    run_id: str
+    status: str
+    seed: int
+    config: dict[str, Any]
+    metrics: dict[str, Any]
+    rows: list[dict[str, Any]]
+    timings: dict[str, Any]
+    path: Path
+
+    def choice(self, key: str) -> Any:
+        """A config value by dotted key, e.g. ``size.per_class``; None where the config has no such key."""
+        value: Any = self.config
+        for part in key.split("."):
+            if not isinstance(value, Mapping) or part not in value:
+                return None
+            value = value[part]
+        return value
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same data and subsets: ``difference`` is first minus second, paired by seed."""
+
+    first: str
+    second: str
+    difference: Interval
+    pairs: int
+
+
+def load_results(folder: Path, experiment: str | None = None, finished_only: bool = True) -> list[Result]:
+    """Every run record under ``folder``, at any depth, sorted by run id.
+
+    Raises:
+        ValueError: ``folder`` is missing, holds no matching record, or one of the files is damaged.
+    """
+    if not folder.is_dir():
+        raise ValueError(
+            f"There is no folder {folder}: run an experiment first, or name the folder of its output."
+        )
+    results = [_read(path) for path in sorted(folder.rglob("records/*.json"))]
+    results = [result for result in results if experiment in (None, result.experiment)]
+    unfinished = [result for result in results if result.status != "finished"]
+    if finished_only:
+        results = [result for result in results if result.status == "finished"]
+    if not results:
+        state = f" ({len(unfinished)} unfinished)" if unfinished else ""
+        raise ValueError(f"{folder} holds no finished record of {experiment or 'any experiment'}{state}.")
+    return sorted(results, key=lambda result: (result.experiment, result.run_id))
+
+
+def group_results(results: Iterable[Result], keys: Sequence[str]) -> dict[tuple[Any, ...], list[Result]]:
+    """Results by the values of some config keys, in order of first appearance."""
+    groups: dict[tuple[Any, ...], list[Result]] = {}
+    for result in results:
+        groups.setdefault(tuple(result.choice(key) for key in keys), []).append(result)
+    return groups
+
+
+def metric_interval(results: Sequence[Result], metric: str, level: float = 0.95) -> Interval:
+    """Mean of a metric over runs with a t interval; one run gives limits equal to its value and n = 1."""
+    values = np.array([float(result.metrics[metric]) for result in results])
+    if len(values) == 1:
+        return Interval(values[0].item(), values[0].item(), values[0].item(), level, 1, "single run")
+    return t_interval(values, level)
+
+
+def compare_models(results: Iterable[Result], first: str, second: str, metric: str) -> Comparison:
+    """Paired difference of a metric between two models over the seeds that both have.
+
+    Args:
+        results: runs of one data set and training size; the model is the config's ``model_name``.
+
+    Raises:
+        ValueError: fewer than two common seeds.
+    """
+    values: dict[str, dict[int, float]] = {first: {}, second: {}}
+    for result in results:
+        name = result.choice("model_name")
+        if name in values:
+            values[name][result.seed] = float(result.metrics[metric])
+    common = sorted(values[first].keys() & values[second].keys())
+    if len(common) < 2:
+        raise ValueError(
+            f"{first} and {second} share {len(common)} seeds: run both on at least two of the same seeds."
+        )
+    difference = paired_difference(
+        np.array([values[first][seed] for seed in common]),
+        np.array([values[second][seed] for seed in common]),
+    )
+    return Comparison(first, second, difference, len(common))
+
+
+def _read(path: Path) -> Result:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        chosen = {name: content[name] for name in Result.__dataclass_fields__ if name != "path"}
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a whole run record ({error}): delete it and run again.") from None
+    return Result(path=path, **chosen)

@@ -1,0 +1,58 @@
+import json
+
+import pytest
+
+from compvis.evaluation.records import compare_models, group_results, load_results, metric_interval
+
+
+@pytest.fixture
+def folder(tmp_path):
+    def write(model, size, seed, accuracy, status="finished"):
+        run_id = f"{model}-n{size}-s{seed}"
+        path = tmp_path / "sample_efficiency" / "records" / f"{run_id}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        config = {"model_name": model, "size": {"per_class": size}}
+        path.write_text(json.dumps({
+            "format": 1, "experiment": "sample_efficiency", "run_id": run_id, "status": status, "seed": seed,
+            "config": config, "metrics": {"accuracy": accuracy}, "rows": [], "timings": {},
+        }))  # fmt: skip
+
+    for seed, (a, b) in enumerate([(0.9, 0.8), (0.92, 0.85), (0.88, 0.8)]):
+        write("grammar", 1, seed, a)
+        write("cnn", 1, seed, b)
+    write("cnn", 1, 9, 0.1)
+    write("grammar", 10, 0, 0.95)
+    write("grammar", 10, 1, 0.0, status="interrupted")
+    return tmp_path
+
+
+def test_finished_records_are_found_and_grouped(folder):
+    results = load_results(folder, "sample_efficiency")
+    groups = group_results(results, ["model_name", "size.per_class"])
+    assert {key: len(value) for key, value in groups.items()} == {
+        ("cnn", 1): 4, ("grammar", 1): 3, ("grammar", 10): 1,
+    }  # fmt: skip
+    assert metric_interval(groups["grammar", 1], "accuracy").estimate == pytest.approx(0.9)
+    single = metric_interval(groups["grammar", 10], "accuracy")
+    assert (single.low, single.high, single.n) == (0.95, 0.95, 1)
+    assert len(load_results(folder, finished_only=False)) == len(results) + 1
+    assert results[0].choice("no.such.key") is None
+
+
+def test_models_are_compared_on_common_seeds(folder):
+    results = [r for r in load_results(folder) if r.choice("size.per_class") == 1]
+    comparison = compare_models(results, "grammar", "cnn", "accuracy")
+    assert comparison.pairs == 3
+    assert comparison.difference.estimate == pytest.approx((0.1 + 0.07 + 0.08) / 3)
+    with pytest.raises(ValueError, match="share 0 seeds"):
+        compare_models(results, "grammar", "nearest", "accuracy")
+
+
+def test_what_is_missing_or_damaged_is_named(folder):
+    with pytest.raises(ValueError, match="no folder"):
+        load_results(folder / "absent")
+    with pytest.raises(ValueError, match="no finished record of one_shot"):
+        load_results(folder, "one_shot")
+    (folder / "sample_efficiency" / "records" / "cut.json").write_text('{"format": 1, "rows": [')
+    with pytest.raises(ValueError, match=r"cut\.json"):
+        load_results(folder)
