@@ -17,7 +17,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 _REACH = 5.0  # standard deviations of blur drawn beyond the pen's edge
-_ZERO, _ONE = np.float32(0), np.float32(1)  # keeps the arithmetic in the type of the arrays
+_ZERO, _HALF, _ONE = (
+    np.float32(0),
+    np.float32(0.5),
+    np.float32(1),
+)  # keeps the arithmetic in the type of the arrays
 _TINY = np.float32(1e-20)
 _compile = numba.njit(nogil=True, cache=True, error_model="numpy")
 
@@ -39,20 +43,25 @@ def _draw(first, last, strokes, softness, threshold, out):
     coverage, ink, coverage_winner, ink_winner, owner = out
     rows, columns = coverage.shape[1:]
     leaves, pieces = points.shape[1], points.shape[2] - 1
-    x = (np.arange(columns) + 0.5).astype(points.dtype)
     nearest = np.empty((rows, columns), points.dtype)
     nearest_piece = np.empty((rows, columns), np.int32)
-    scale = 1.0 / (softness * sqrt(2.0))
+    scale = points.dtype.type(1.0 / (softness * sqrt(2.0)))
     for h in range(first, last):
         for leaf in range(leaves):
             if not mask[h, leaf]:
                 continue
-            half = width[h, leaf] / 2.0
+            half = width[h, leaf] * _HALF
             reach = half + _REACH * softness
             line = points[h, leaf]
-            left, right = _span(line[:, 0].min() - reach, line[:, 0].max() + reach, columns)
-            top, bottom = _span(line[:, 1].min() - reach, line[:, 1].max() + reach, rows)
-            nearest[top:bottom, left:right] = np.inf
+            low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
+            for point in range(pieces + 1):
+                low_x, high_x = min(low_x, line[point, 0]), max(high_x, line[point, 0])
+                low_y, high_y = min(low_y, line[point, 1]), max(high_y, line[point, 1])
+            left, right = _span(low_x - reach, high_x + reach, columns)
+            top, bottom = _span(low_y - reach, high_y + reach, rows)
+            for i in range(top, bottom):
+                for j in range(left, right):
+                    nearest[i, j] = np.inf
             for piece in range(pieces):
                 ax, ay = line[piece, 0], line[piece, 1]
                 dx, dy = line[piece + 1, 0] - ax, line[piece + 1, 1] - ay
@@ -63,7 +72,7 @@ def _draw(first, last, strokes, softness, threshold, out):
                 for i in range(i0, i1):
                     down = points.dtype.type(i + 0.5) - ay
                     for j in range(j0, j1):
-                        across = x[j] - ax
+                        across = points.dtype.type(j + 0.5) - ax
                         along = min(max((across * dx + down * dy) * inverse, _ZERO), _ONE)
                         off_x, off_y = across - along * dx, down - along * dy
                         squared = off_x * off_x + off_y * off_y
@@ -75,7 +84,7 @@ def _draw(first, last, strokes, softness, threshold, out):
                     if nearest[i, j] > reach * reach:
                         continue
                     distance = sqrt(nearest[i, j])
-                    value = 0.5 * (erf((half - distance) * scale) + erf((half + distance) * scale))
+                    value = _HALF * (erf((half - distance) * scale) + erf((half + distance) * scale))
                     if value > coverage[h, i, j]:
                         coverage[h, i, j] = value
                         coverage_winner[h, i, j] = nearest_piece[i, j]
