@@ -75,13 +75,16 @@ class Deformation:
         slant = draw[3] * self.shear
         cos, sin = angle.cos(), angle.sin()
         # Rows of rotation x slant x diag(aspect, 1 / aspect) x size, in the grid's units (half sides).
-        matrix = torch.stack(
-            [
-                torch.stack([cos * aspect, (cos * slant - sin) / aspect], 1),
-                torch.stack([sin * aspect, (sin * slant + cos) / aspect], 1),
-            ],
-            1,
-        ) * size[:, None, None]
+        matrix = (
+            torch.stack(
+                [
+                    torch.stack([cos * aspect, (cos * slant - sin) / aspect], 1),
+                    torch.stack([sin * aspect, (sin * slant + cos) / aspect], 1),
+                ],
+                1,
+            )
+            * size[:, None, None]
+        )
         theta = torch.cat([matrix, 2 * self.translation * draw[4:6].T[:, :, None]], 2)
         grid = F.affine_grid(theta, [n, 1, height, width], align_corners=False)
         if self.elastic <= 0:
@@ -99,3 +102,9 @@ class Deformation:
         share = torch.rand(draws, generator=generator, device=images.device, dtype=images.dtype) * 2 - 1
         share = (share * self.thickness)[:, None, None, None]
         return images + share.clamp(min=0) * (thicker - images) - share.clamp(max=0) * (thinner - images)
+
+
+HEAVY = Deformation()
+LIGHT = Deformation(
+    rotation=8.0, shear=0.1, scale=0.08, stretch=0.08, translation=0.04, elastic=0.02, thickness=0.3
+)

@@ -9,7 +9,7 @@ from compvis.baselines.training import NetworkClassifier
 
 @dataclass(kw_only=True, eq=False)
 class CNNClassifier(NetworkClassifier):
-    """Three stages of 3 x 3 convolutions (width, 2 width, 4 width channels), pooled between, one linear layer.
+    """Three stages of 3 x 3 convolutions (width, 2 width, 4 width channels), pooled between, then one layer.
 
     The plain design that wins small-data comparisons once it is tuned (Brigato et al. 2021, section 5): batch
     normalisation, no branches. The last stage keeps its positions: digits are told apart by where parts are.

@@ -6,11 +6,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64, Shaped
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -21,6 +22,10 @@ from compvis.data.check import InputError, check_images, check_labels
 _DESCRIPTION = "model.json"
 _TENSORS = "tensors.safetensors"
 _FORMAT = 1
+
+# Type variables and not typing.Self, which the checked annotations of single methods cannot resolve.
+_Model = TypeVar("_Model", bound="Classifier")
+_Baseline = TypeVar("_Baseline", bound="Baseline")
 
 
 @runtime_checkable
@@ -34,7 +39,7 @@ class Classifier(Protocol):
 
     classes_: np.ndarray
 
-    def fit(self, images: Any, labels: Any) -> Self:
+    def fit(self: _Model, images: Any, labels: Any) -> _Model:
         """Learn from labelled images, forgetting what was learned from earlier ones."""
         ...
 
@@ -51,7 +56,7 @@ class Classifier(Protocol):
         ...
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls: type[_Model], path: str | Path) -> _Model:
         """Read back what `save` wrote."""
         ...
 
@@ -72,7 +77,7 @@ class Baseline(ABC):
 
     chunk: ClassVar[int] = 256
 
-    def fit(self, images: Any, labels: Any) -> Self:
+    def fit(self: _Baseline, images: Any, labels: Any) -> _Baseline:
         """Learn from `images` and `labels` (see `Classifier`).
 
         Raises:
@@ -85,7 +90,8 @@ class Baseline(ABC):
 
     def predict(self, images: Any) -> np.ndarray:
         """Labels (n,), the columns of `predict_proba` with the largest value."""
-        return self.classes_[self.predict_proba(images).argmax(1)]
+        probabilities = self.predict_proba(images)
+        return self.classes_[probabilities.argmax(1)]
 
     def predict_proba(self, images: Any) -> np.ndarray:
         """Probabilities, float64 (n, classes), columns in the order of `classes_`.
@@ -119,7 +125,7 @@ class Baseline(ABC):
         save_file(state, folder / _TENSORS)
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls: type[_Baseline], path: str | Path) -> _Baseline:
         """Read a model of this class from the folder `path`.
 
         Raises:
@@ -132,7 +138,7 @@ class Baseline(ABC):
             )
         model = cls(**{key: _revive(key, value) for key, value in description["params"].items()})
         model.classes_ = np.asarray(description["classes"])
-        model._restore(load_file(Path(path) / _TENSORS))
+        model._restore(_read_tensors(Path(path) / _TENSORS))
         return model
 
     def params(self) -> dict[str, Any]:
@@ -194,6 +200,13 @@ def read_description(path: str | Path) -> dict[str, Any]:
     if not isinstance(description, dict) or description.get("format") != _FORMAT:
         raise InputError(f"{file} is not a baseline of format {_FORMAT}: save it again with this version.")
     return description
+
+
+def _read_tensors(file: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{file} is missing or damaged: save the model again.") from error
 
 
 def _all_strings(labels: list | tuple | np.ndarray) -> bool:

@@ -43,7 +43,11 @@ class _Block(nn.Module):
         self.norm2 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         same = inputs == outputs and stride == 1
-        self.shortcut = None if same else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+        # Averaging before a 1 x 1 convolution loses nothing, unlike a stride in it (He et al. 2019, "Bag of
+        # tricks", model tweak D); and oneDNN corrupts memory in a strided channels-last 1 x 1 convolution.
+        pool = nn.AvgPool2d(2, ceil_mode=True) if stride == 2 else nn.Identity()
+        project = nn.Conv2d(inputs, outputs, 1, bias=False)
+        self.shortcut = None if same else nn.Sequential(pool, project)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d i j"]:
         active = F.relu(self.norm1(x))

@@ -1,0 +1,37 @@
+"""All baselines by name; a new one is its own file, a line here and a yaml under configs/model."""
+
+from pathlib import Path
+
+from compvis.baselines.cnn import CNNClassifier
+from compvis.baselines.contract import Baseline, read_description
+from compvis.baselines.distortion import DistortionNearestClassifier
+from compvis.baselines.hog_svm import HOGSVMClassifier
+from compvis.baselines.nearest import PixelNearestClassifier
+from compvis.baselines.prototypical import PrototypicalClassifier
+from compvis.baselines.resnet import ResNetClassifier
+from compvis.baselines.tangent import TangentNearestClassifier
+from compvis.data.check import InputError
+
+BASELINES: dict[str, type[Baseline]] = {
+    "cnn": CNNClassifier,
+    "resnet": ResNetClassifier,
+    "hog_svm": HOGSVMClassifier,
+    "pixel_nearest": PixelNearestClassifier,
+    "tangent_nearest": TangentNearestClassifier,
+    "distortion_nearest": DistortionNearestClassifier,
+    "prototypical": PrototypicalClassifier,
+}
+
+
+def load_baseline(path: str | Path) -> Baseline:
+    """Read a saved baseline of whatever class.
+
+    Raises:
+        InputError: no saved baseline there, or one of a class that this version does not have.
+    """
+    name = read_description(path).get("class")
+    for baseline in BASELINES.values():
+        if baseline.__name__ == name:
+            return baseline.load(path)
+    known = ", ".join(sorted(b.__name__ for b in BASELINES.values()))
+    raise InputError(f"{path} holds a {name!r}, which is none of the baselines {known}.")

@@ -1,0 +1,59 @@
+"""What tuning may change in each baseline: data for `compvis.baselines.tuning.random_search`.
+
+Keys are constructor arguments; `augmentation.x` is read by `resolve_params`.
+"""
+
+from compvis.baselines.tuning import Choice, Domain, LogUniform, Uniform
+
+_DEFORMATION: dict[str, Domain] = {
+    "augmentation.factor": Uniform(0.6, 1.4),
+    "augmentation.elastic": Uniform(0.02, 0.07),
+    "augmentation.elastic_cells": Choice((4, 5, 6, 8)),
+}
+
+_NETWORK: dict[str, Domain] = _DEFORMATION | {
+    "learning_rate": LogUniform(1e-3, 1e-2),
+    "weight_decay": LogUniform(1e-3, 1e-1),
+    "label_smoothing": Choice((0.0, 0.1, 0.2)),
+    "dropout": Choice((0.0, 0.2, 0.4)),
+    "batch": Choice((32, 64)),
+}
+
+SEARCH_SPACES: dict[str, dict[str, Domain]] = {
+    "cnn": _NETWORK | {"width": Choice((16, 24, 32))},
+    "resnet": _NETWORK | {"width": Choice((16, 24, 32)), "blocks": Choice((1, 2))},
+    "hog_svm": _DEFORMATION
+    | {
+        "c": LogUniform(0.3, 30.0),
+        "gamma": LogUniform(0.2, 5.0),
+        "cells": Choice(((4,), (4, 7), (5, 9), (3, 7))),
+        "bins": Choice((8, 9, 12)),
+        "signed": Choice((False, True)),
+        "blur": Uniform(0.0, 1.2),
+    },
+    "pixel_nearest": {
+        "shift": Choice((0, 1, 2)),
+        "blur": Uniform(0.0, 2.5),
+        "unit": Choice((False, True)),
+        "neighbours": Choice((1, 2, 3)),
+    },
+    "tangent_nearest": {
+        "blur": Uniform(0.5, 2.0),
+        "spring": LogUniform(1e-3, 1.0),
+        "neighbours": Choice((1, 2, 3)),
+    },
+    "distortion_nearest": {
+        "warp": Choice((1, 2, 3)),
+        "context": Choice((1, 2)),
+        "blur": Uniform(0.0, 1.2),
+        "size": Choice((16, 20, 24, 28)),
+        "neighbours": Choice((1, 2, 3)),
+    },
+    "prototypical": {
+        "augmentation.factor": Uniform(0.5, 2.0),
+        "learning_rate": LogUniform(1e-3, 1e-2),
+        "alphabet_share": Choice((0.25, 0.5, 0.75)),
+        "temperature": LogUniform(4.0, 64.0),
+        "frame": Choice(("image", "ink")),
+    },
+}
