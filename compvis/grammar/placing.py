@@ -112,19 +112,14 @@ def place_tree(tree: ParseTree, grammar: InkGrammar, placement: Placement | None
     sites = {**prior_mean(template).to_sites(template), **known}
     values = InkValues.from_sites(template, sites)
     leaves = place_leaves(template, values, placement)
-    index = {address: i for i, address in enumerate(template.leaf_addresses)}
-
-    def draw(address: str, node: Node) -> Node:
-        if not node.is_leaf:
-            return node
-        if address not in index:
-            raise ValueError(
-                f"The grammar cannot place {address!r}: template {tree.root.symbol!r} has no such part."
-            )
-        i = index[address]
-        return replace(node, primitive={name: tensor[0, i] for name, tensor in leaves._asdict().items()})
-
-    placed = tree.map(draw)
+    primitives = {
+        address: {name: tensor[0, i] for name, tensor in leaves._asdict().items()}
+        for i, address in enumerate(template.leaf_addresses)
+    }
+    for address, _ in tree.leaves():
+        if address not in primitives:
+            raise ValueError(f"Cannot place {address!r}: template {tree.root.symbol!r} has no such part.")
+    placed = tree.map(lambda address, node: replace(node, primitive=primitives.get(address)))
     label = grammar.classes[int(tree.root.values["class"])].label
     return replace(placed, root=replace(placed.root, pose=root_poses(values, placement)[0]), label=label)
 

@@ -12,6 +12,7 @@ from functools import cached_property
 import pyro
 import torch
 from pyro.distributions.torch_distribution import TorchDistributionMixin
+from pyro.poutine.runtime import am_i_wrapped
 from torch import Tensor
 
 from compvis.grammar.derivation import derive
@@ -32,6 +33,7 @@ class InkProgram:
     observe: takes the leaves (h = 1) of the drawn tree. It returns log p(image given leaves) in nats, (),
         which becomes the factor ``image``; or it calls ``pyro.sample(..., obs=...)`` itself and returns None.
     placement: centre and unit that the pose is relative to; centre 0 and unit 1 by default.
+        Outside of Pyro's inference nothing is observed and a call simply draws.
     choice: (class index, template index) to condition on. Then the continuous sites are always the same,
     as SVI
         and NUTS need. The choices stay in the trace as observed sites, so the density is still the joint one.
@@ -65,7 +67,7 @@ class InkProgram:
         """One draw: the placed parse tree and its leaves in the image frame (h = 1)."""
         tree = place_tree(ParseTree(derive(self.rules, self._draw)), self.grammar, self.placement)
         leaves = InkLeaves(**{name: tensor[None] for name, tensor in tree.primitives().items()})
-        if self.observe is not None:
+        if self.observe is not None and am_i_wrapped():
             log_likelihood = self.observe(leaves)
             if log_likelihood is not None:
                 pyro.factor("image", log_likelihood)
@@ -75,4 +77,5 @@ class InkProgram:
         if self.choice is None or site not in ("character/class", "character/template"):
             return pyro.sample(site, density)
         index = self.choice[0] if site == "character/class" else self.choice[1]
-        return pyro.sample(site, density, obs=torch.tensor(index))
+        chosen = torch.tensor(index)
+        return pyro.sample(site, density, obs=chosen) if am_i_wrapped() else chosen

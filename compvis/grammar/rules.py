@@ -15,6 +15,7 @@ The And-Or graph follows Zhu and Mumford, "A stochastic grammar of images" (2006
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pyro.distributions as dist
 import torch
@@ -34,6 +35,7 @@ class Gaussian:
         if not (torch.isfinite(self.mean).all() and torch.isfinite(self.sd).all() and (self.sd > 0).all()):
             raise ValueError("A Gaussian needs a finite mean and a finite sd above 0.")
 
+    @cached_property
     def distribution(self) -> TorchDistributionMixin:
         """The same density as a Pyro distribution with the value's shape as event."""
         return dist.Normal(self.mean, self.sd).to_event(self.mean.ndim)
@@ -66,7 +68,7 @@ class _DrawsGaussians:
     rest: Mapping[str, Tensor]
 
     def distributions(self) -> dict[str, TorchDistributionMixin]:
-        return {name: prior.distribution() for name, prior in self.priors.items()}
+        return {name: prior.distribution for name, prior in self.priors.items()}
 
     def log_prob(self, values: Mapping[str, Tensor]) -> Float[Tensor, " h"]:
         _require_names(values, self.priors)

@@ -57,25 +57,23 @@ class InkValues:
     @classmethod
     def from_sites(cls, template: CharacterTemplate, sites: Mapping[str, Tensor]) -> "InkValues":
         """Inverse of :meth:`to_sites`; other sites are ignored, a missing one raises ValueError."""
-
-        def stack(addresses: tuple[str, ...], name: str) -> Tensor:
-            return torch.stack([get(f"{address}/{name}") for address in addresses], dim=1)
-
-        def get(site: str) -> Tensor:
-            if site not in sites:
-                raise ValueError(f"The template draws a value at {site!r}, which is not given.")
-            return sites[site]
-
         leaves = template.leaf_addresses
-        return cls(
-            pose=get("character/pose"),
-            affine=get("character/affine"),
-            warp=get("character/warp"),
-            stroke_affine=stack(template.stroke_addresses, "affine"),
-            offsets=stack(leaves, "offsets"),
-            log_width=stack(leaves, "log_width"),
-            darkness_logit=stack(leaves, "darkness_logit"),
-        )
+        try:
+            return cls(
+                pose=sites["character/pose"],
+                affine=sites["character/affine"],
+                warp=sites["character/warp"],
+                stroke_affine=_stack(sites, template.stroke_addresses, "affine"),
+                offsets=_stack(sites, leaves, "offsets"),
+                log_width=_stack(sites, leaves, "log_width"),
+                darkness_logit=_stack(sites, leaves, "darkness_logit"),
+            )
+        except KeyError as error:
+            raise ValueError(f"The template draws a value at {error}, which is not given.") from error
+
+
+def _stack(sites: Mapping[str, Tensor], addresses: tuple[str, ...], name: str) -> Tensor:
+    return torch.stack([sites[f"{address}/{name}"] for address in addresses], dim=1)
 
 
 def stack_values(template: CharacterTemplate, values: "InkValues | Mapping[str, Tensor]") -> InkValues:

@@ -135,12 +135,12 @@ class ParseTree:
 
     def map(self, change: Callable[[str, Node], Node]) -> "ParseTree":
         """A tree with ``change(address, node)`` in the place of every node, children before parents."""
+        return replace(self, root=_map(change, self.name, self.root))
 
-        def rebuild(address: str, node: Node) -> Node:
-            children = {name: rebuild(f"{address}/{name}", child) for name, child in node.children.items()}
-            return change(address, replace(node, children=children))
 
-        return replace(self, root=rebuild(self.name, self.root))
+def _map(change: Callable[[str, Node], Node], address: str, node: Node) -> Node:
+    children = {name: _map(change, f"{address}/{name}", child) for name, child in node.children.items()}
+    return change(address, replace(node, children=children))
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -76,16 +76,21 @@ def tensor_from_dict(record: Mapping[str, Any]) -> Tensor:
     return torch.tensor(record["data"], dtype=_DTYPES[record["dtype"]]).reshape(record["shape"])
 
 
-def _node_to_dict(node: Node, address: str) -> dict[str, Any]:
-    def tensors(values: Mapping[str, Tensor]) -> dict[str, Any]:
-        return {name: tensor_to_dict(value, f"{address}/{name}") for name, value in values.items()}
+def _tensors_to_dict(values: Mapping[str, Tensor], address: str) -> dict[str, Any]:
+    return {name: tensor_to_dict(value, f"{address}/{name}") for name, value in values.items()}
 
+
+def _tensors_from_dict(record: Mapping[str, Any]) -> dict[str, Tensor]:
+    return {name: tensor_from_dict(value) for name, value in record.items()}
+
+
+def _node_to_dict(node: Node, address: str) -> dict[str, Any]:
     return {
         "symbol": node.symbol,
         "choice": node.choice,
         "pose": None if node.pose is None else tensor_to_dict(node.pose, f"{address}/pose"),
-        "values": tensors(node.values),
-        "primitive": None if node.primitive is None else tensors(node.primitive),
+        "values": _tensors_to_dict(node.values, address),
+        "primitive": None if node.primitive is None else _tensors_to_dict(node.primitive, address),
         "children": {
             name: _node_to_dict(child, f"{address}/{name}") for name, child in node.children.items()
         },
@@ -93,14 +98,11 @@ def _node_to_dict(node: Node, address: str) -> dict[str, Any]:
 
 
 def _node_from_dict(record: Mapping[str, Any]) -> Node:
-    def tensors(values: Mapping[str, Any]) -> dict[str, Tensor]:
-        return {name: tensor_from_dict(value) for name, value in values.items()}
-
     return Node(
         symbol=record["symbol"],
-        values=tensors(record["values"]),
+        values=_tensors_from_dict(record["values"]),
         children={name: _node_from_dict(child) for name, child in record["children"].items()},
         choice=record["choice"],
         pose=None if record["pose"] is None else tensor_from_dict(record["pose"]),
-        primitive=None if record["primitive"] is None else tensors(record["primitive"]),
+        primitive=None if record["primitive"] is None else _tensors_from_dict(record["primitive"]),
     )
