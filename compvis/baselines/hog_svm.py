@@ -1,5 +1,6 @@
 """HOG features and a support vector machine, with deformed copies of the training pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,7 @@ class HOGSVMClassifier(Baseline):
     kernel: str = "rbf"
     c: float = 10.0
     gamma: float = 1.0
-    cells: tuple[int, ...] = (4, 7)
+    cells: Sequence[int] = (4, 7)
     bins: int = 9
     signed: bool = False
     blur: float = 0.5
@@ -52,6 +53,9 @@ class HOGSVMClassifier(Baseline):
     most: int = 4000
     folds: int = 3
     augmentation: Deformation = HEAVY
+
+    def __post_init__(self) -> None:
+        self.cells = tuple(self.cells)  # configuration files give lists
 
     def _fit(self, images: Float[Tensor, "n S S"], targets: Int64[Tensor, "n"]) -> None:
         if self.kernel not in KERNELS:

@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from compvis.baselines.augmentation import LIGHT, Deformation
 from compvis.baselines.contract import Baseline, encode_labels
 from compvis.baselines.preparation import frame_ink
-from compvis.baselines.training import Progress, build_optimizer, normalise, seed_layers, train
+from compvis.baselines.training import Progress, build_optimizer, normalise, place_network, seed_layers, train
 from compvis.data.check import InputError, check_images, check_labels
 
 
@@ -75,7 +75,7 @@ class PrototypicalClassifier(Baseline):
         framed = frame_ink(checked, self.size, self.frame)
         generator = torch.Generator(framed.device).manual_seed(self.seed)
         with seed_layers(self.seed, framed.device):
-            network = self._build().to(framed.device, memory_format=torch.channels_last)
+            network = place_network(self._build(), framed.device)
         episodes = _Episodes(characters, alphabets, self.ways, self.pairs, self.alphabet_share)
 
         def loss_of_episode() -> Tensor:
@@ -148,7 +148,7 @@ class PrototypicalClassifier(Baseline):
     def _restore(self, state: dict[str, Tensor]) -> None:
         self._prototypes = state.pop("prototypes")
         with seed_layers(self.seed, torch.device("cpu")):
-            self._network = self._build().to(memory_format=torch.channels_last).eval()
+            self._network = place_network(self._build(), torch.device("cpu")).eval()
         self._network.load_state_dict({name.removeprefix("network."): t for name, t in state.items()})
 
 

@@ -20,8 +20,8 @@ _NETWORK: dict[str, Domain] = _DEFORMATION | {
 }
 
 SEARCH_SPACES: dict[str, dict[str, Domain]] = {
-    "cnn": _NETWORK | {"width": Choice((16, 24, 32))},
-    "resnet": _NETWORK | {"width": Choice((16, 24, 32)), "blocks": Choice((1, 2))},
+    "cnn": _NETWORK | {"width": Choice((16, 24))},
+    "resnet": _NETWORK | {"width": Choice((16, 24)), "blocks": Choice((1, 2))},
     "hog_svm": _DEFORMATION
     | {
         "c": LogUniform(0.3, 30.0),

@@ -66,8 +66,7 @@ class NetworkClassifier(Baseline):
         generator = torch.Generator(images.device).manual_seed(self.seed)
         batches = draw_batches(len(images), self.batch, generator)
         with seed_layers(self.seed, images.device):
-            # Channels last is a third faster on CPUs.
-            network = self._build(len(self.classes_)).to(images.device, memory_format=torch.channels_last)
+            network = place_network(self._build(len(self.classes_)), images.device)
 
             def loss_of_batch() -> Tensor:
                 chosen = next(batches)
@@ -99,13 +98,18 @@ class NetworkClassifier(Baseline):
 
     def _restore(self, state: dict[str, Tensor]) -> None:
         with seed_layers(self.seed, torch.device("cpu")):
-            self._network = self._build(len(self.classes_)).to(memory_format=torch.channels_last).eval()
+            self._network = place_network(self._build(len(self.classes_)), torch.device("cpu")).eval()
         self._network.load_state_dict(state)
 
 
 def normalise(images: Float[Tensor, "n S S"]) -> Float[Tensor, "n 1 S S"]:
     """Shift and scale ink to about zero mean and unit variance, the same for every picture."""
     return ((images - 0.13) / 0.3)[:, None].contiguous(memory_format=torch.channels_last)
+
+
+def place_network(network: nn.Module, device: torch.device) -> nn.Module:
+    """Move a network to a device with channels last, which is a third faster on CPUs."""
+    return network.to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def draw_batches(n: int, batch: int, generator: Generator) -> Iterator[Tensor]:

@@ -4,13 +4,14 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from compvis.baselines.augmentation import Deformation
 
 
+@runtime_checkable
 class Domain(Protocol):
     """The values that one parameter may take."""
 
