@@ -1,13 +1,17 @@
-"""What can happen to the edges that meet at a junction, and what it costs."""
+"""What can happen to the skeleton's pieces that meet at a junction, and what it costs."""
 
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
 from compvis.parsing.skeleton import SkeletonGraph
 
-End = tuple[int, int]
-"""(piece, side): side 0 is the piece's first point, side 1 its last."""
+End = tuple[int, int, int]
+"""(piece, side, lane): side 0 is the piece's first point, side 1 its last; lane 1 is a second pass
+(retracing)."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,9 @@ class Piece:
         points: (m, 2) polyline, pixels.
         width: (m,) ink width, pixels.
         trim: number of points at (start, end) that thinning has bent: replaced when a stroke passes.
+        tangents: at (start, end), a point outside the bent zone and the unit direction there, towards the
+            node.
+        length: arc length, pixels.
     """
 
     start: int
@@ -26,10 +33,8 @@ class Piece:
     points: np.ndarray
     width: np.ndarray
     trim: tuple[int, int]
-
-    def at(self, side: int) -> np.ndarray:
-        """End point of one side."""
-        return self.points[0 if side == 0 else -1]
+    tangents: tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+    length: float
 
     def values(self, trim_start: bool, trim_end: bool, backwards: bool) -> np.ndarray:
         """(m, 3) x, y, width from one side to the other, without the bent points where a stroke passes."""
@@ -41,15 +46,6 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Junction:
-    """Piece ends that meet at one node; ``corner`` when it is only a corner inside an edge."""
-
-    node: int
-    ends: tuple[End, ...]
-    corner: bool
-
-
-@dataclass(frozen=True)
 class Option:
     """One way to pass a junction: which ends continue into each other, and its cost."""
 
@@ -57,109 +53,140 @@ class Option:
     pairs: tuple[tuple[End, End], ...]
 
 
-def pieces_of(graph: SkeletonGraph, corner_angle: float) -> tuple[list[Piece], list[Junction]]:
-    """Cut the edges at corners; list the pieces and the junctions (of degree two and more) between them."""
+def pieces_of(graph: SkeletonGraph, prior) -> tuple[list[Piece], dict[int, list[End]], set[int]]:
+    """Cut the edges at corners.
+
+    Returns:
+        The pieces, the piece ends at each node (corners have new numbers), and the corner nodes.
+    """
     pieces: list[Piece] = []
     corners: set[int] = set()
     nodes = len(graph.nodes)
     degree = graph.degree()
     for edge in graph.edges:
-        cuts = _corners(edge.points, graph.pen_width, corner_angle)
+        cuts = _corners(edge.points, graph.pen_width, prior.corner_angle)
         bounds = [0, *cuts, len(edge.points) - 1]
         ids = [edge.start, *range(nodes, nodes + len(cuts)), edge.end]
         corners.update(ids[1:-1])
         nodes += len(cuts)
         for i in range(len(bounds) - 1):
             part = slice(bounds[i], bounds[i + 1] + 1)
-            points, width = edge.points[part], edge.width[part]
-            spacing = max(float(np.linalg.norm(np.diff(points, axis=0), axis=1).mean()), 1e-6)
-            trims = []
-            for node in (ids[i], ids[i + 1]):
-                bent = node not in corners and degree[node] >= 3
-                trims.append(
-                    min(round(0.8 * graph.pen_width / spacing), (len(points) - 1) // 2) if bent else 0
-                )
-            pieces.append(Piece(ids[i], ids[i + 1], points, width, (trims[0], trims[1])))
+            bent = [node not in corners and degree[node] >= 3 for node in ids[i : i + 2]]
+            pieces.append(_piece(ids[i], ids[i + 1], edge.points[part], edge.width[part], bent, graph, prior))
     ends: dict[int, list[End]] = {}
     for e, piece in enumerate(pieces):
-        ends.setdefault(piece.start, []).append((e, 0))
-        ends.setdefault(piece.end, []).append((e, 1))
-    return pieces, [Junction(n, tuple(e), n in corners) for n, e in sorted(ends.items())]
+        ends.setdefault(piece.start, []).append((e, 0, 0))
+        ends.setdefault(piece.end, []).append((e, 1, 0))
+    return pieces, ends, corners
 
 
-def junction_options(pieces: list[Piece], junction: Junction, prior, pen_width: float) -> list[Option]:
-    """All ways to pass a junction, cheapest first (at most 40)."""
-    ends = junction.ends
-    lone = prior.stroke / 2
-    if len(ends) == 1:
-        return [Option(lone, ())]
-    fits = {end: _tangent(pieces[end[0]], end[1], pen_width) for end in ends}
-    costs: dict[tuple[End, End], float] = {}
-    for i, a in enumerate(ends):
-        for b in ends[i + 1 :]:
-            if pieces[a[0]].points.shape[0] == 2 and a[0] == b[0]:
-                costs[a, b] = prior.stroke  # a dot does not close on itself
-            else:
-                costs[a, b] = _pair_cost(fits[a], fits[b], junction.corner, prior)
+def _piece(start, end, points, width, bent, graph, prior) -> Piece:
+    steps = np.sqrt((np.diff(points, axis=0) ** 2).sum(1))
+    length = float(steps.sum())
+    spacing = max(length / len(steps), 1e-6)
+    most = (len(points) - 1) // 2
+    trim = [min(round(prior.bent * graph.pen_width / spacing), most) if b else 0 for b in bent]
+    reach = max(round(prior.reach * graph.pen_width / spacing), 1)
+    tangents = (_tangent(points, trim[0], reach), _tangent(points[::-1], trim[1], reach))
+    return Piece(start, end, points, width, (trim[0], trim[1]), tangents, length)
+
+
+def _tangent(points: np.ndarray, trim: int, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """Point outside the bent zone at the start of a polyline, and the unit direction of a chord towards
+    it.
+    """
+    part = points[trim : trim + reach + 1]
+    if len(part) < 3:
+        part = points[: max(reach + 1, 2)]
+    chord = part[0] - part[-1]
+    return part[0], chord / max(float(np.hypot(*chord)), 1e-9)
+
+
+def pair_cost(pieces: Sequence[Piece], a: End, b: End, corner: bool, prior) -> float:
+    """Cost of continuing from one end into another, in units of a stroke."""
+    p, u = pieces[a[0]].tangents[a[1]]
+    q, v = pieces[b[0]].tangents[b[1]]
+    if corner:
+        return prior.corner * (1 + float(u @ v))
+    turn = _angle(u, -v)
+    chord = q - p
+    length = float(np.hypot(*chord))
+    if length > 1e-6:
+        chord = chord / length
+        turn = (1 - prior.bend) * turn + prior.bend * (_angle(u, chord) + _angle(chord, -v))
+    return prior.turn * (1 - math.exp(-((turn / prior.turn_scale) ** prior.turn_power)))
+
+
+def _angle(u: np.ndarray, v: np.ndarray) -> float:
+    return math.acos(min(max(float(u @ v), -1.0), 1.0))
+
+
+def junction_options(
+    ends: Sequence[End],
+    cost: Callable[[End, End], float],
+    lone: float,
+    retrace: dict[End, float],
+    accept: Callable[[tuple[tuple[End, End], ...]], bool] | None = None,
+    keep: int = 30,
+) -> list[Option]:
+    """The cheapest ways to pass a junction, cheapest first.
+
+    Args:
+        ends: piece ends that meet, lane 0.
+        cost: cost of a pair of ends.
+        lone: cost of an end that does not continue.
+        retrace: for ends of dead-end pieces, the cost of going in and out again (in place of stopping there).
+        accept: filter of the pairs of a finished option.
+        keep: number of options kept.
+    """
+    table: dict[tuple[End, End], float] = {}
+    for a, b in combinations(ends, 2):
+        table[a, b] = table[b, a] = cost(a, b)
     options: list[Option] = []
-    _match(list(ends), (), 0.0, costs, lone, prior.stroke, options)
+    choices = [d for r in range(3) for d in combinations(sorted(retrace), r)] if len(ends) < 7 else [()]
+    for doubled in choices:
+        if len(doubled) * 2 > len(ends):
+            continue
+        second = [(e, s, 1) for e, s, _ in doubled]
+        must = {*doubled, *second}
+        rest = [*must, *(e for e in ends if e not in must)] if must else list(ends)
+        rest.sort(key=lambda end: (end not in must, end))
+        _match(rest, (), sum(retrace[d] for d in doubled), table, lone, must, options)
+    if accept is not None:
+        options = [o for o in options if accept(o.pairs)]
     options.sort(key=lambda o: (o.cost, o.pairs))
-    return options[:40]
+    distinct: dict[tuple, Option] = {}
+    for option in options:  # the two lanes of a piece are interchangeable
+        bare = sorted(tuple(sorted((a[:2], b[:2]))) for a, b in option.pairs)
+        distinct.setdefault(tuple(bare), option)
+        if len(distinct) == keep:
+            break
+    return list(distinct.values())
 
 
-def _match(rest, pairs, cost, costs, lone, worst, options) -> None:
+def _match(rest, pairs, cost, table, lone, must, options) -> None:
     """Extend a partial matching by every choice for the first end that is left."""
     if not rest:
         options.append(Option(cost, pairs))
         return
     first, others = rest[0], rest[1:]
-    _match(others, pairs, cost + lone, costs, lone, worst, options)
+    if first not in must:
+        _match(others, pairs, cost + lone, table, lone, must, options)
     for other in others:
-        c = costs[first, other]
-        if len(rest) > 6 and c > worst:
+        if other[0] == first[0] and other in must:
+            continue  # the two lanes of one piece meet at its tip, not here
+        c = table[(first[0], first[1], 0), (other[0], other[1], 0)]
+        if len(rest) > 6 and c > 2 * lone:
             continue
-        _match(
-            [o for o in others if o != other], (*pairs, (first, other)), cost + c, costs, lone, worst, options
-        )
-
-
-def _tangent(piece: Piece, side: int, pen_width: float) -> tuple[np.ndarray, np.ndarray]:
-    """Point and unit direction (towards the junction) of a piece outside the bent zone of its end."""
-    points = piece.points if side == 0 else piece.points[::-1]
-    trim = piece.trim[side]
-    spacing = max(float(np.linalg.norm(np.diff(points, axis=0), axis=1).mean()), 1e-6)
-    reach = max(round(1.5 * pen_width / spacing), 1)
-    part = points[trim : trim + reach + 1]
-    if len(part) < 2:
-        part = points[:2]
-    direction = part[0] - part[-1]
-    centred = part - part.mean(0)
-    if len(part) > 2:
-        _, _, axes = np.linalg.svd(centred, full_matrices=False)
-        direction = axes[0] * np.sign(axes[0] @ direction + 1e-12)
-    return part[0], direction / max(float(np.linalg.norm(direction)), 1e-9)
-
-
-def _pair_cost(a, b, corner: bool, prior) -> float:
-    (p, u), (q, v) = a, b
-    turn = 1 + float(u @ v)  # 1 - cos of the angle between u and the way out, -v
-    if corner:
-        return prior.corner * turn
-    chord = q - p
-    length = float(np.linalg.norm(chord))
-    if length < 1e-6:
-        return prior.turn * turn
-    chord = chord / length
-    return prior.turn * turn + prior.bend * (2 - float(u @ chord) + float(v @ chord))
+        left = [o for o in others if o != other]
+        _match(left, (*pairs, (first, other)), cost + c, table, lone, must, options)
 
 
 def _corners(points: np.ndarray, pen_width: float, angle: float) -> list[int]:
     """Indices where a polyline turns sharply within a pen width."""
-    if len(points) < 8:
-        return []
-    spacing = float(np.linalg.norm(np.diff(points, axis=0), axis=1).mean())
-    reach = max(round(1.2 * pen_width / spacing), 2)
     m = len(points)
+    spacing = float(np.sqrt((np.diff(points, axis=0) ** 2).sum(1)).mean())
+    reach = max(round(1.2 * pen_width / spacing), 2) if spacing > 0 else m
     if m < 2 * reach + 1:
         return []
     middle = np.arange(reach, m - reach)
@@ -168,7 +195,7 @@ def _corners(points: np.ndarray, pen_width: float, angle: float) -> list[int]:
     cross = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
     turn = np.abs(np.arctan2(cross, (before * after).sum(1)))
     out: list[int] = []
-    for i in np.argsort(-turn):
+    for i in np.argsort(-turn, kind="stable"):
         if turn[i] < angle:
             break
         at = int(middle[i])

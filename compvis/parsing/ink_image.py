@@ -15,9 +15,9 @@ class NoInkError(ValueError):
 def to_ink(images: Float[Tensor, "n H W"]) -> Float[Tensor, "n H W"]:
     """Turn grey images of either polarity into ink images with full contrast.
 
-    Each image is cut at the middle of its range. The paper is the side that holds most of the border and of the
-    whole image (shares added); its median becomes 0, and the 90th percentile of the other side, away from the
-    paper, becomes 1. Each image is treated by itself.
+    Each image is cut at the middle of its range. The paper is the side that holds most of the border and of
+    the whole image (shares added); its median becomes 0, and the 90th percentile of the other side, away from
+    the paper, becomes 1. Each image is treated by itself.
 
     Args:
         images: grey values in [0, 1], dark on light or light on dark.
@@ -50,8 +50,8 @@ def ink_frame(points: Float[Tensor, "m 2"]) -> tuple[Float[Tensor, "2"], float]:
         points: (m, 2) skeleton points in the image frame, in pixels, evenly spaced along the ink.
 
     Returns:
-        The centroid (2,) in pixels and the unit in pixels: the root mean square distance of the points from the
-        centroid, at least ``MINIMUM_UNIT``.
+        The centroid (2,) in pixels and the unit in pixels: the root mean square distance of the points from
+        the centroid, at least ``MINIMUM_UNIT``.
 
     Raises:
         ValueError: there is no point.

@@ -1,5 +1,6 @@
 """From an ink image to the graph of its skeleton: nodes, and edges as smooth polylines with a width."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,9 +64,10 @@ class SkeletonGraph:
 def skeleton_graph(ink: Tensor | np.ndarray, threshold: float = 0.5) -> SkeletonGraph:
     """Thin an ink image and trace its skeleton.
 
-    Thin ink (small images) is enlarged by cubic interpolation before it is cut at ``threshold``. Spurs shorter
-    than the pen is wide are cut off, and junctions closer than that are merged: two strokes that cross are thinned
-    into two junctions of three that belong together as one of four.
+    Thin ink (small images) is enlarged by cubic interpolation before it is cut at ``threshold``. Spurs
+    shorter
+    than the pen is wide are cut off, and junctions closer than that are merged: two strokes that cross are
+    thinned into two junctions of three that belong together as one of four.
 
     Args:
         ink: (H, W) in [0, 1], 1 = ink.
@@ -98,7 +100,7 @@ def skeleton_graph(ink: Tensor | np.ndarray, threshold: float = 0.5) -> Skeleton
     pen_width = float(np.median(width_at))
     chains = [
         (positions[a:b], width_at[a:b], tuple(pixels[a]), tuple(pixels[b - 1]))
-        for a, b in zip(offsets[:-1], offsets[1:], strict=True)
+        for a, b in itertools.pairwise(offsets)
     ]
     draft = _Draft(chains, pen_width)
     draft.prune_spurs()
