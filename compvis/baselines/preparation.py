@@ -1,5 +1,7 @@
 """From pictures of any size and polarity to the square ink images that the baselines work on."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -12,6 +14,7 @@ FRAMES = ("image", "ink")
 # its median digit; letters with long strokes need the margin.
 _HALF_SIDE = 2.4
 _NO_INK = 1e-3
+_PART = 256  # pictures resampled at once, which bounds the memory
 
 
 def frame_ink(images: Float[Tensor, "n H W"], size: int, frame: str = "image") -> Float[Tensor, "n S S"]:
@@ -33,6 +36,10 @@ def frame_ink(images: Float[Tensor, "n H W"], size: int, frame: str = "image") -
         raise InputError(f"Unknown frame {frame!r}: choose one of {', '.join(FRAMES)}.")
     if size < 4:
         raise InputError(f"A working size of {size} pixels is too small: give at least 4.")
+    return torch.cat([_frame_part(part, size, frame) for part in images.split(_PART)])
+
+
+def _frame_part(images: Tensor, size: int, frame: str) -> Tensor:
     ink = _extract_ink(images)
     height, width = ink.shape[1:]
     if frame == "ink":
@@ -69,8 +76,8 @@ def _find_frame(ink: Tensor) -> tuple[Tensor, Tensor]:
 def _resample(ink: Tensor, centre: Tensor, half: Tensor, size: int) -> Tensor:
     """Average the square of half-side `half` around `centre` into size x size pixels."""
     height, width = ink.shape[1:]
-    # Enough samples per target pixel that no source pixel is skipped, so that thin strokes survive.
-    finer = max(1, min(8, round(float(2 * half.max()) / size + 0.49)))
+    # About as many samples as source pixels, so that thin strokes survive; the same for every picture.
+    finer = max(1, min(8, math.ceil(max(height, width) / size)))
     side = size * finer
     steps = (torch.arange(side, dtype=ink.dtype, device=ink.device) + 0.5) / side * 2 - 1
     x = (centre[:, :1] + half[:, None] * steps) * (2 / width) - 1
