@@ -5,13 +5,17 @@ label of a test image nor how the labels of a run are distributed. An image on w
 clear error is counted as wrong *and* as a failure; it is never given a score.
 """
 
+import inspect
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int64, Shaped, UInt8
 from numpy import ndarray
+
+from compvis.evaluation.statistics import wilson_interval
 
 
 @runtime_checkable
@@ -36,6 +40,20 @@ class EpisodeLike(Protocol):
     train_labels: Int64[ndarray, " k"]
     test_images: UInt8[ndarray, "m H W"]
     test_labels: Int64[ndarray, " m"]
+
+
+@runtime_checkable
+class LabelledLike(Protocol):
+    """Labelled images, as `compvis.data` hands them out."""
+
+    images: UInt8[ndarray, "n H W"]
+    labels: Int64[ndarray, " n"]
+
+
+def build_factory(model: Callable[..., Classifier], seed: int) -> Callable[[], Classifier]:
+    """A maker of unfitted models that start from ``seed`` where the model takes one."""
+    takes_seed = "seed" in inspect.signature(model).parameters
+    return partial(model, seed=seed) if takes_seed else model
 
 
 def run_episodes(
@@ -71,10 +89,8 @@ def run_episodes(
 
 def run_subset(
     make_model: Callable[[], Classifier],
-    train_images: UInt8[ndarray, "k H W"],
-    train_labels: Int64[ndarray, " k"],
-    test_images: UInt8[ndarray, "m H W"],
-    test_labels: Int64[ndarray, " m"],
+    train: LabelledLike,
+    test: LabelledLike,
     test_rows: Int64[ndarray, " m"],
     done: Collection[tuple[Any, ...]] = (),
     batch: int = 50,
@@ -92,8 +108,8 @@ def run_subset(
     places = np.array([i for i, row in enumerate(test_rows.tolist()) if (row,) not in done], dtype=np.int64)
     if not len(places):
         return
-    model, fit_seconds = _fit(make_model, train_images, train_labels)
-    for place, answer in zip(places, _answer(model, test_images, test_labels, places, batch), strict=True):
+    model, fit_seconds = _fit(make_model, train.images, train.labels)
+    for place, answer in zip(places, _answer(model, test.images, test.labels, places, batch), strict=True):
         yield {"row": int(test_rows[place]), **answer, "fit_seconds": fit_seconds}
 
 
@@ -116,6 +132,37 @@ def summarise_trials(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "seconds_per_image": float(np.mean([row["seconds"] for row in rows])),
         "fit_seconds": float(np.mean([row["fit_seconds"] for row in rows])),
     }
+
+
+def summarise_episodes(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """`summarise_trials` with the error's 95% Wilson interval over trials and the seconds of a whole trial.
+
+    Returns:
+        Besides: ``error_low``, ``error_high``, ``seconds_per_trial`` (the answer and its share of the fit).
+    """
+    summary = summarise_trials(rows)
+    interval = wilson_interval(summary["errors"], summary["trials"])
+    return summary | {
+        "error_low": interval.low,
+        "error_high": interval.high,
+        "seconds_per_trial": summary["seconds_per_image"] + summary["fit_seconds"],
+    }
+
+
+def score_subsets(
+    make_model: Callable[[], Classifier], trains: Sequence[LabelledLike], test: LabelledLike, batch: int = 50
+) -> float:
+    """Mean accuracy on ``test`` of models fitted on each training subset: one setting's score in a search."""
+    numbers = np.arange(len(test.labels))
+    results = [list(run_subset(make_model, train, test, numbers, batch=batch)) for train in trains]
+    return float(np.mean([summarise_trials(rows)["accuracy"] for rows in results]))
+
+
+def score_episodes(
+    make_model: Callable[[], Classifier], episodes: Sequence[EpisodeLike], batch: int = 20
+) -> float:
+    """Accuracy over all trials of some episodes: one setting's score in a search."""
+    return summarise_trials(list(run_episodes(make_model, episodes, batch=batch)))["accuracy"]
 
 
 def _fit(

@@ -38,6 +38,7 @@ def generation_sheet(
     learned: Sequence[Float[ndarray, "H W"]],
     real: Sequence[Sequence[Float[ndarray, "H W"]]],
     generated: Sequence[Sequence[Float[ndarray, "H W"]]],
+    headings: tuple[str, str, str] = ("learned", "real, other hands", "generated"),
 ) -> Figure:
     """A line a class: the one image learned from, then real images by other hands, then new ones by the
     grammar.
@@ -71,7 +72,7 @@ def generation_sheet(
             _show(axes, picture)
         for spine in axes_row[0].spines.values():
             spine.set(color="black", linewidth=1.4)
-    for column, heading in ((0, "learned"), (2, "real, other hands"), (3 + left, "generated")):
+    for column, heading in zip((0, 2, 3 + left), headings, strict=True):
         grid[0, column].set_title(heading, fontsize=9, loc="left")
     return figure
 

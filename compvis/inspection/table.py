@@ -88,16 +88,19 @@ def compare_rows(results: Sequence[Result]) -> list[ComparisonRow]:
 
 
 def terminal_table(rows: Sequence[ComparisonRow], title: str) -> Table:
-    """A table for `rich.print`."""
+    """A table for `rich.print`; the first column is left out where there is one data set."""
     table = Table(title=title)
-    for name in COLUMNS:
-        table.add_column(name, justify="left" if name in ("data", "model") else "right", overflow="fold")
+    skipped = 1 if len({row.data for row in rows}) == 1 else 0  # one data set: the title names it
+    for name in COLUMNS[skipped:]:
+        table.add_column(
+            name, justify="left" if name in ("data", "model") else "right", no_wrap=name == "model"
+        )
     previous: Any = None
     for row in rows:
         if previous is not None and (row.data, row.per_class) != previous:
             table.add_section()
         previous = (row.data, row.per_class)
-        table.add_row(*row.cells())
+        table.add_row(*row.cells()[skipped:])
     return table
 
 

@@ -7,6 +7,7 @@ with start_run(config) as run:
 """
 
 from compvis.running.threads import set_threads  # isort: skip  sets the wait policy before torch is loaded
+from compvis.running.config import resolve_config
 from compvis.running.progress import ProgressReporter
 from compvis.running.record import RecordError, RunRecord
 from compvis.running.resume import ConfigMismatchError, open_record
@@ -24,6 +25,7 @@ __all__ = [
     "derive_seed",
     "numpy_generator",
     "open_record",
+    "resolve_config",
     "seed_everything",
     "set_threads",
     "start_run",

@@ -3,7 +3,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from compvis.evaluation.protocols import run_episodes, run_subset, summarise_trials
+from compvis.evaluation.protocols import (
+    build_factory,
+    run_episodes,
+    run_subset,
+    score_episodes,
+    score_subsets,
+    summarise_episodes,
+    summarise_trials,
+)
 
 
 class Darkness:
@@ -30,6 +38,12 @@ class Trial:
     train_labels: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
+
+
+@dataclasses.dataclass
+class Labelled:
+    images: np.ndarray
+    labels: np.ndarray
 
 
 def grey(*values):
@@ -61,9 +75,12 @@ def test_finished_trials_are_left_out_and_finished_episodes_not_fitted(trial):
 
 
 def test_subset_rows_carry_the_data_set_row(trial):
-    arguments = (trial.train_images, trial.train_labels, trial.test_images, trial.test_labels)
+    train, test = (
+        Labelled(trial.train_images, trial.train_labels),
+        Labelled(trial.test_images, trial.test_labels),
+    )
     numbers = np.array([100, 205, 207, 300])
-    rows = list(run_subset(Darkness, *arguments, numbers, done={(205,)}, batch=2))
+    rows = list(run_subset(Darkness, train, test, numbers, done={(205,)}, batch=2))
     assert [row["row"] for row in rows] == [100, 207, 300]
     assert [row["label"] for row in rows] == [0, 1, 0]
     assert all(row["fit_seconds"] > 0 and row["seconds"] > 0 for row in rows)
@@ -81,3 +98,29 @@ def test_a_fault_of_the_program_is_not_taken_for_a_failure(trial):
 def test_nothing_to_summarise_is_said():
     with pytest.raises(ValueError, match="no trials"):
         summarise_trials([])
+
+
+def test_episodes_are_summed_up_with_interval_and_whole_seconds(trial):
+    summary = summarise_episodes(list(run_episodes(Darkness, [trial])))
+    assert 0 < summary["error_low"] < summary["error"] < summary["error_high"] < 1
+    assert summary["seconds_per_trial"] == summary["seconds_per_image"] + summary["fit_seconds"]
+
+
+def test_scores_are_mean_accuracies(trial):
+    assert score_episodes(Darkness, [trial, trial]) == 0.5
+    train, test = (
+        Labelled(trial.train_images, trial.train_labels),
+        Labelled(trial.test_images, trial.test_labels),
+    )
+    swapped = Labelled(trial.train_images[::-1], trial.train_labels)
+    assert score_subsets(Darkness, [train], test) == 0.5
+    assert score_subsets(Darkness, [train, swapped], test) == pytest.approx((2 / 4 + 1 / 4) / 2)
+
+
+def test_the_seed_reaches_models_that_take_one():
+    @dataclasses.dataclass
+    class Seeded(Darkness):
+        seed: int = 0
+
+    assert build_factory(Seeded, 5)().seed == 5
+    assert isinstance(build_factory(Darkness, 5)(), Darkness)

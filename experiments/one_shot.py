@@ -1,0 +1,56 @@
+"""One-shot classification in episodes: error with its interval, seconds a trial, every trial in the record.
+
+    python experiments/one_shot.py                                     # the grammar on the 20 official runs
+    python experiments/one_shot.py data=omniglot_random                # 100 random runs of background
+    alphabets python experiments/one_shot.py experiment=one_shot_prototypical    # learns from the background
+    first python experiments/one_shot.py -m model=hog_svm,pixel_nearest hydra/launcher=joblib
+    hydra.launcher.n_jobs=2
+
+Needs Omniglot (downloaded on first use, or COMPVIS_DATA). Interrupted runs go on where they stopped.
+"""
+
+from typing import Any
+
+import hydra
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from compvis.evaluation.protocols import build_factory, run_episodes, summarise_episodes
+from compvis.running import resolve_config, start_run
+
+
+@hydra.main(version_base="1.3", config_path="../configs", config_name="one_shot")
+def main(cfg: DictConfig) -> None:
+    """Run the episodes of ``cfg.data`` with ``cfg.model``."""
+    with start_run(resolve_config(cfg)) as run:
+        record = run.record
+        if not run.finished:
+            if "episodes" not in cfg.data:
+                raise ValueError(
+                    f"data={cfg.data.name} has no episodes: choose data=omniglot_official or _random."
+                )
+            with record.time("prepare"):
+                episodes = instantiate(cfg.data.episodes, _convert_="all")[: cfg.max_episodes]
+                model: Any = build_factory(
+                    instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed
+                )()
+                background = instantiate(cfg.background.set)
+                if background is not None:
+                    model.pretrain(background.images, background.character_id, background.alphabet)
+            done = run.done("episode", "trial")
+            left = sum(len(episode.test_labels) for episode in episodes) - len(done)
+            rows = run_episodes(lambda: model, episodes, done, cfg.batch)
+            for row in run.progress.track(rows, record.run_id, left):
+                record.add_row(row)
+            record.set_metrics(summarise_episodes(record.rows))
+            run.tracker.log_table("trials", list(record.rows[0]), [list(row.values()) for row in record.rows])
+        m = record.metrics
+        run.progress.say(
+            f"{record.run_id}: error {100 * m['error']:.2f}% (95% interval {100 * m['error_low']:.2f} to "
+            f"{100 * m['error_high']:.2f}) over {m['trials']} trials, {m['failures']} failures, "
+            f"{m['seconds_per_trial']:.3f} s a trial"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Random search with a fixed number of settings, the same for the grammar and for every baseline.
+
+    python experiments/tune.py model=cnn                              # MNIST rows 40,000-49,999 judge
+    python experiments/tune.py data=omniglot_random model=hog_svm     # random runs of background alphabets
+    judge python experiments/tune.py space=grammar                          # a space of its own,
+    configs/space
+
+The first setting judged is the default one. A setting's score is the mean accuracy over sizes and subsets, or
+over episodes. The record keeps every setting in order; interrupted searches go on where they stopped.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import hydra
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from compvis.baselines.search_spaces import SEARCH_SPACES
+from compvis.baselines.tuning import random_search, resolve_params
+from compvis.data.splits import few_shot
+from compvis.evaluation.protocols import build_factory, score_episodes, score_subsets
+from compvis.running import Run, resolve_config, start_run
+
+
+@hydra.main(version_base="1.3", config_path="../configs", config_name="tune")
+def main(cfg: DictConfig) -> None:
+    """Judge ``cfg.budget`` settings of ``cfg.model`` on ``cfg.data``."""
+    with start_run(resolve_config(cfg)) as run:
+        record = run.record
+        if not run.finished:
+            if cfg.space.registered and cfg.model_name not in SEARCH_SPACES:
+                raise ValueError(f"model={cfg.model_name} has no registered space: pass space=NAME.")
+            space = (
+                SEARCH_SPACES[cfg.model_name]
+                if cfg.space.registered
+                else instantiate(cfg.space.domains, _convert_="all")
+            )
+            search = random_search(dict(space), judge(cfg, run), cfg.budget, cfg.seed, start=[{}])
+            best = search.best
+            scores = {"score": best.score, "default_score": search.trials[0].score}
+            record.set_metrics({"best": best.params, "failures": search.failures, **scores})
+        m = record.metrics
+        run.progress.say(
+            f"{record.run_id}: {m['score']:.4f} (default {m['default_score']:.4f}) with {m['best']}"
+        )
+
+
+def judge(cfg: DictConfig, run: Run) -> Callable[[dict[str, Any]], float]:
+    """The score of a setting on validation data; settings that are recorded already are not judged again."""
+    factory: Callable[..., Any] = build_factory(
+        instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed
+    )
+    augmentation = getattr(factory(), "augmentation", None)
+    if "episodes" in cfg.data:
+        score = partial(
+            score_episodes, episodes=instantiate(cfg.data.episodes, _convert_="all")[: cfg.max_episodes]
+        )
+    else:
+        data, learn = instantiate(cfg.data.set), instantiate(cfg.data.learn_rows)
+        draws = [few_shot(data.labels, size, seed, learn) for size in cfg.sizes for seed in cfg.subsets]
+        test = data.subset(instantiate(cfg.data.test_rows)[: cfg.max_test])
+        score = partial(score_subsets, trains=[data.subset(draw) for draw in draws], test=test)
+    earlier = iter(list(run.record.rows))
+    shown = run.progress.track(range(cfg.budget), run.record.run_id)
+
+    def fit_score(params: dict[str, Any]) -> float:
+        next(shown)
+        known = next(earlier, None)
+        if known is not None:
+            return known["score"]
+        resolved = params if augmentation is None else resolve_params(params, augmentation)
+        with run.record.time("judge"):
+            accuracy = score(lambda: factory(**resolved))
+        run.record.add_row({"setting": len(run.record.rows), "params": params, "score": accuracy})
+        run.record.save()
+        return accuracy
+
+    return fit_score
+
+
+if __name__ == "__main__":
+    main()

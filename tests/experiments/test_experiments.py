@@ -1,0 +1,157 @@
+"""A tiny version of every experiment."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from fakes import ROOT
+
+from compvis.running import RunRecord
+
+FAKE = ("++model._target_=fakes.Nearest", "~model.domain")
+DIGITS = ("data=digits",)
+RUNS = (
+    "data=omniglot_official",
+    "data.episodes={_target_:fakes.tiny_runs}",
+)
+
+
+def records(folder):
+    return {path.stem: RunRecord.read(path) for path in sorted((folder / "records").glob("*.json"))}
+
+
+def test_one_shot_records_every_trial(experiment):
+    out = experiment("one_shot", *FAKE, *RUNS, "data.name=tiny", "batch=3")
+    (record,) = records(out).values()
+    assert record.status == "finished"
+    assert len(record.rows) == 12
+    assert record.metrics["trials"] == 12
+    assert record.metrics["error"] == 0
+    assert record.metrics["error_high"] > 0.1
+    assert record.config["model"]["_target_"] == "fakes.Nearest"
+
+
+def test_one_shot_shows_the_background_first(experiment, monkeypatch):
+    import fakes
+
+    seen = []
+    monkeypatch.setattr(
+        fakes.Nearest, "pretrain", lambda self, *arrays: seen.append([len(a) for a in arrays])
+    )
+    experiment(
+        "one_shot", *FAKE, *RUNS, "background=omniglot", "background.set._target_=fakes.tiny_background"
+    )
+    assert seen == [[5, 5, 5]]
+
+
+def test_one_shot_wants_episodes(experiment):
+    with pytest.raises(ValueError, match="has no episodes"):
+        experiment("one_shot", *FAKE, *DIGITS)
+
+
+def test_sample_efficiency_pairs_models_by_seed_and_figures_redraw(experiment, tmp_path):
+    for size in (1, 4):
+        for seed in (0, 1):
+            for tag in ("near", "far"):
+                out = experiment(
+                    "sample_efficiency", *FAKE, *DIGITS, f"size=n{size}", f"seed={seed}", "max_test=40",
+                    f"model_name={tag}", "+model.blur=1.0" if tag == "far" else "model_name=near",
+                )  # fmt: skip
+    made = records(out)
+    assert len(made) == 8
+    assert made["near-digits-n1-s0"].rows != made["near-digits-n1-s1"].rows
+    answers = [[row["predicted"] for row in made[f"{tag}-digits-n4-s1"].rows] for tag in ("near", "far")]
+    assert answers[0] == answers[1]
+    assert made["near-digits-n4-s0"].metrics["accuracy"] > 0.6
+    experiment("figures", f"records={tmp_path}", f"into={tmp_path / 'figures'}", "reference=near")
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {
+        "efficiency-digits.png", "comparison.md", "differences.md",
+    }  # fmt: skip
+    assert (
+        "| digits | 1 | near - far | +0.00 | +0.00 to +0.00 | 2 |"
+        in (tmp_path / "figures" / "differences.md").read_text()
+    )
+
+
+def test_sample_efficiency_goes_on_where_it_stopped(experiment):
+    arguments = ("sample_efficiency", *FAKE, *DIGITS, "max_test=20", "size=n1", "batch=5")
+    out = experiment(*arguments)
+    (path,) = (out / "records").glob("*.json")
+    content = json.loads(path.read_text())
+    whole = content["rows"]
+    path.write_text(json.dumps(content | {"rows": whole[:7], "status": "running", "metrics": {}}))
+    experiment(*arguments)
+    again = RunRecord.read(path)
+    assert [row["row"] for row in again.rows] == [row["row"] for row in whole]
+    assert again.rows[:7] == whole[:7]
+    assert again.metrics["trials"] == 20
+    with pytest.raises(ValueError, match=r"batch: 5 -> 6"):
+        experiment(*arguments[:-1], "batch=6")
+
+
+def test_generate_leaves_a_sheet_and_trees(experiment):
+    out = experiment("generate", *FAKE, *DIGITS, "classes=3", "real=2", "generated=2")
+    (folder,) = (out / "runs").iterdir()
+    assert (folder / "sheet.png").stat().st_size > 1000
+    assert len(list(folder.glob("*.json"))) == 6
+    (record,) = records(out).values()
+    assert len({row["label"] for row in record.rows}) == 3
+
+
+@pytest.mark.parametrize("data", [DIGITS, RUNS], ids=["rows", "episodes"])
+def test_tune_judges_the_default_first_and_resumes(experiment, data):
+    space = "+space.domains.blur={_target_:compvis.baselines.tuning.Uniform,low:0.0,high:1.0}"
+    few = ("sizes=[1]", "subsets=[100]", "max_test=10", "budget=3", "space.registered=false", "tag=x")
+    arguments = ("tune", *FAKE, *data, space, *few)
+    out = experiment(*arguments)
+    (path,) = (out / "records").glob("*.json")
+    record = RunRecord.read(path)
+    assert record.rows[0]["params"] == {}
+    assert all(0 <= row["params"]["blur"] <= 1 for row in record.rows[1:])
+    assert record.metrics["default_score"] == record.rows[0]["score"]
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"rows": content["rows"][:2], "status": "interrupted"}))
+    experiment(*arguments)
+    assert RunRecord.read(path).rows[2]["params"] == record.rows[2]["params"]
+
+
+def test_tune_wants_a_space(experiment):
+    with pytest.raises(ValueError, match="no registered space"):
+        experiment("tune", *FAKE, *DIGITS)
+
+
+def test_quickstart_leaves_figures_records_and_parses(experiment, capsys):
+    names = ("grammar", "cnn", "hog_svm", "pixel_nearest", "tangent_nearest")
+    absent = [f"~model@models.{name}" for name in names]
+    models = "+models={grammar:{_target_:fakes.Nearest},nearest:{_target_:fakes.Nearest,blur:1.0}}"
+    out = experiment("quickstart", *absent, models, "parses=2", "sizes=[1,2]")
+    assert {path.name for path in (out / "figures").iterdir()} == {
+        "comparison.md", "efficiency-digits.png", "generated.png", "parses.png",
+    }  # fmt: skip
+    assert len(records(out)) == 5
+    assert len(list(out.rglob("digit-*.html"))) == 2
+    shown = capsys.readouterr().out
+    assert "nearest" in shown
+    assert "parses, to open in a browser" in shown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_sweeps_work_from_the_command_line(tmp_path, launcher):
+    parallel = ["hydra.launcher.n_jobs=2"] if launcher == "joblib" else []
+    choices = ["model=hog_svm", "data=digits", "size=n1", "seed=0,1", "max_test=5", "tracking.mode=disabled"]
+    arguments = ["-m", *choices, f"out={tmp_path}", f"hydra/launcher={launcher}", *parallel]
+    script = ROOT / "experiments" / "sample_efficiency.py"
+    subprocess.run([sys.executable, str(script), *arguments], check=True, timeout=250, cwd=tmp_path)
+    assert {record.seed for record in records(tmp_path).values()} == {0, 1}
+
+
+@pytest.mark.slow
+def test_a_wrong_key_on_the_command_line_is_named(tmp_path):
+    script = ROOT / "experiments" / "one_shot.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "bacth=3"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode != 0
+    assert "bacth" in done.stderr
