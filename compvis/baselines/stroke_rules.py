@@ -5,11 +5,12 @@ Each rule reads only a skeleton's ``nodes`` (n, 2), ``pen_width`` and ``edges`` 
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 
+@runtime_checkable
 class Edge(Protocol):
     """A skeleton edge: node indices and a polyline (m, 2) between them."""
 
@@ -21,6 +22,7 @@ class Edge(Protocol):
     def points(self) -> np.ndarray: ...
 
 
+@runtime_checkable
 class Skeleton(Protocol):
     """What the rules read of a skeleton graph."""
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 PEN_WIDTH = 5.0
 """Full width of the pen of Omniglot's images, pixels."""
@@ -80,7 +80,7 @@ def nearest_stroke(pixels: np.ndarray, strokes: Sequence[np.ndarray]) -> np.ndar
     """Index of the stroke nearest to each pixel centre, (n,); ties go to the earlier stroke."""
     if len(pixels) == 0:
         return np.zeros(0, dtype=np.int64)
-    distances = [cKDTree(dense_polyline(stroke)).query(pixels)[0] for stroke in strokes]
+    distances = [KDTree(dense_polyline(stroke)).query(pixels)[0] for stroke in strokes]
     return np.argmin(np.round(np.stack(distances), 6), axis=0)
 
 
@@ -89,7 +89,7 @@ def near_crossings(pixels: np.ndarray, strokes: Sequence[np.ndarray], pen_width:
     bool.
     """
     dense = [dense_polyline(stroke) for stroke in strokes]
-    trees = [cKDTree(points) for points in dense]
+    trees = [KDTree(points) for points in dense]
     crossings = []
     for i, points in enumerate(dense):
         for j, tree in enumerate(trees):
@@ -99,7 +99,7 @@ def near_crossings(pixels: np.ndarray, strokes: Sequence[np.ndarray], pen_width:
     found = np.concatenate(crossings) if crossings else np.zeros((0, 2))
     if len(found) == 0:
         return np.zeros(len(pixels), dtype=bool)
-    return cKDTree(found).query(pixels)[0] < pen_width
+    return KDTree(found).query(pixels)[0] < pen_width
 
 
 def dense_polyline(points: np.ndarray, spacing: float = 0.5) -> np.ndarray:
@@ -122,9 +122,8 @@ def adjusted_rand_index(a: np.ndarray, b: np.ndarray) -> float:
         return float("nan")
     a, b = np.unique(a, return_inverse=True)[1], np.unique(b, return_inverse=True)[1]
     table = np.bincount(a * (b.max() + 1) + b).astype(np.float64)
-    together = _pairs(table).sum()
-    in_a, in_b = _pairs(np.bincount(a)).sum(), _pairs(np.bincount(b)).sum()
-    total = _pairs(np.array(float(len(a))))
+    together, in_a, in_b = (_pairs(counts) for counts in (table, np.bincount(a), np.bincount(b)))
+    total = len(a) * (len(a) - 1) / 2
     if total == 0:
         return 1.0
     expected = in_a * in_b / total
@@ -132,22 +131,6 @@ def adjusted_rand_index(a: np.ndarray, b: np.ndarray) -> float:
     return 1.0 if largest == expected else float((together - expected) / (largest - expected))
 
 
-def bootstrap_mean(
-    values: Sequence[float], seed: int = 0, rounds: int = 2000, level: float = 0.95
-) -> tuple[float, float, float]:
-    """Mean over drawings and its percentile bootstrap interval (mean, low, high), drawings resampled.
-
-    Raises:
-        ValueError: no value, or a value that is not finite (leave unscored drawings out and count them).
-    """
-    array = np.asarray(values, dtype=np.float64)
-    if array.size == 0 or not np.isfinite(array).all():
-        raise ValueError("The mean needs at least one value and finite values; leave unscored drawings out.")
-    rng = np.random.default_rng(seed)
-    means = array[rng.integers(0, len(array), (rounds, len(array)))].mean(1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(array.mean()), float(low), float(high)
-
-
-def _pairs(n: np.ndarray) -> np.ndarray:
-    return n * (n - 1) / 2
+def _pairs(counts: np.ndarray) -> float:
+    """Number of pairs within clusters of these sizes."""
+    return float((counts * (counts - 1.0)).sum() / 2)

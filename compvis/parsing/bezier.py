@@ -1,5 +1,7 @@
 """Strokes as chains of cubic Beziers (sub-strokes): splitting, least-squares fits, sampling."""
 
+from typing import no_type_check
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -103,6 +105,7 @@ def _corners(points: np.ndarray, reach: int = 3) -> list[int]:
 
 
 @njit(cache=True)
+@no_type_check
 def _fit(points):
     """Least-squares cubic through both end points; returns its control points (4, 2) and errors (m,)."""
     m = len(points)

@@ -5,6 +5,7 @@ drawings.
 """
 
 import heapq
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -36,7 +37,8 @@ class StrokePrior:
         corner_angle: turn, in radians, from which an edge is offered a split.
         retrace: cost of drawing a dead end there and back, per pen width of its length.
         retrace_most: longest dead end that may be retraced, in pen widths.
-        overlap: cost of two strokes sharing an edge between two junctions, per pen width of its length.
+        overlap: cost of two strokes sharing an edge between two junctions, per pen width of its length beyond
+            what crossing pens share: ``crossing / tan(angle / 2)`` pen widths.
         overlap_most: longest such edge, in pen widths.
         short, short_scale: cost ``short * exp(-length / short_scale)`` of a stroke, lengths in pen widths.
         self_touch: cost of a stroke's end on a junction that the stroke passes itself.
@@ -55,6 +57,7 @@ class StrokePrior:
     retrace_most: float = 8.0
     overlap: float = 0.6
     overlap_most: float = 4.0
+    crossing: float = 0.4
     short: float = 0.56
     short_scale: float = 2.1
     self_touch: float = 0.4
@@ -87,8 +90,7 @@ def decompose(graph: SkeletonGraph, k: int = 5, prior: StrokePrior | None = None
     there; a dead end may be drawn there and back; a short edge between two junctions may be shared by two
     strokes. These costs add over junctions, so that combinations come in order of cost from merged sorted
     lists; the costs of whole strokes (short, closed, touching themselves) only add to that, so that the
-    search stops as soon as no
-    later combination can be better: exact, unless ``MOST_ASSEMBLED`` cuts it off.
+    search stops as soon as no later combination can be better: exact, unless ``MOST_ASSEMBLED`` cuts it off.
 
     Args:
         graph: the skeleton.
@@ -151,8 +153,21 @@ def _overlaps(pieces, ends, corners, pen_width, prior) -> Iterator[tuple[frozens
         for shared in combinations(short, count):
             nodes = [n for e in shared for n in (pieces[e].start, pieces[e].end)]
             if len(set(nodes)) == len(nodes):
-                cost = sum(prior.overlap * pieces[e].length / pen_width for e in shared)
+                cost = sum((prior.overlap * _excess(pieces, ends, e, pen_width, prior) for e in shared), 0.0)
                 yield frozenset(shared), cost
+
+
+def _excess(pieces, ends, e: int, pen_width: float, prior) -> float:
+    """Length of a shared piece, in pen widths, beyond what two strokes share that cross at their angle."""
+    spread = []
+    for node in (pieces[e].start, pieces[e].end):
+        away = [pieces[p].tangents[side][1] for p, side, _ in ends[node] if p != e]
+        if len(away) == 2:
+            spread.append(math.acos(min(max(float(away[0] @ away[1]), -1.0), 1.0)))
+    if len(spread) < 2:
+        return pieces[e].length / pen_width
+    crossing = prior.crossing / math.tan(max(sum(spread) / 4, 0.15))
+    return max(pieces[e].length / pen_width - crossing, 0.0)
 
 
 def _options(pieces, ends, corners, shared, pen_width, prior, cache: dict) -> list[list[Option]]:
@@ -205,7 +220,7 @@ def _in_order(
     options: Sequence[Sequence[Option]], shared: frozenset[int], base: float
 ) -> Iterator[tuple[float, list[tuple[End, End]], frozenset[int]]]:
     """All choices of one option for each junction, cheapest first: (cost, pairs, shared)."""
-    first = (0,) * len(options)
+    first = tuple(0 for _ in options)
     heap = [(base + sum(option[0].cost for option in options), first)]
     seen = {first}
     while heap:

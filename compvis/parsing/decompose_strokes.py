@@ -77,11 +77,10 @@ def _route(joined: dict[End, End], start: End, done: set[tuple[int, int]]) -> li
 
 
 def _stroke(pieces, shared: frozenset[int], joined: dict[End, End], route: list[End], closed: bool) -> Stroke:
-    parts = []
-    node = None
+    parts: list[np.ndarray] = []
+    node = -1
     for e, side, lane in route:
-        if node is not None:
-            parts.extend(_bridge(pieces, shared, node, (pieces[e].start, pieces[e].end)[side]))
+        parts.extend(_bridge(pieces, shared, node, (pieces[e].start, pieces[e].end)[side]))
         node = (pieces[e].end, pieces[e].start)[side]
         leave = (e, 1 - side, lane)
         enters_tip = joined.get((e, side, lane)) == (e, side, 1 - lane)

@@ -4,10 +4,12 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, label, zoom
+from scipy.ndimage import distance_transform_edt, zoom
+from skimage.measure import label
 from skimage.morphology import skeletonize
 from torch import Tensor
 
+from compvis.parsing.skeleton_blobs import collapse_dots
 from compvis.parsing.skeleton_trace import trace_chains
 
 THICK_ENOUGH = 5.0
@@ -89,9 +91,9 @@ def skeleton_graph(ink: Tensor | np.ndarray, threshold: float = 0.5) -> Skeleton
     pad = 2
     padded = np.pad(array, pad)
     if factor > 1:
-        padded = zoom(padded, factor, order=3, grid_mode=True, mode="nearest")
+        padded = np.asarray(zoom(padded, factor, order=3, grid_mode=True, mode="nearest"))
     mask = _drop_specks(padded >= threshold)
-    distance = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    distance = _distance_to_paper(mask)
     skeleton = skeletonize(mask)
     skeleton[[0, -1]] = skeleton[:, [0, -1]] = False
     pixels, offsets = trace_chains(skeleton)
@@ -110,20 +112,23 @@ def skeleton_graph(ink: Tensor | np.ndarray, threshold: float = 0.5) -> Skeleton
 
 
 def _enlargement(array: np.ndarray, threshold: float) -> int:
-    distance = distance_transform_edt(np.pad(array >= threshold, 1))
-    ridge = distance[distance > 0]
-    width = (
-        4 * float(ridge.mean()) - 1
-    )  # across a bar of width w the mean distance to its sides is about w / 4
+    distance = _distance_to_paper(array >= threshold)
+    # across a bar of width w the mean distance to its sides is about w / 4
+    width = 4 * float(distance[distance > 0].mean()) - 1
     return int(np.clip(np.ceil(THICK_ENOUGH / max(width, 0.6)), 1, 8))
+
+
+def _distance_to_paper(mask: np.ndarray) -> np.ndarray:
+    """Distance of each ink pixel to the nearest paper, which surrounds the image too."""
+    return np.asarray(distance_transform_edt(np.pad(mask, 1)))[1:-1, 1:-1]
 
 
 def _drop_specks(mask: np.ndarray) -> np.ndarray:
     """Remove components far smaller than the largest: single noisy pixels, not the dots of an i."""
-    labels, count = label(mask, structure=np.ones((3, 3)))
-    if count == 1:
-        return mask
+    labels = np.asarray(label(mask, connectivity=2))
     area = np.bincount(labels.ravel())[1:]
+    if len(area) == 1:
+        return mask
     keep = area >= max(2, 0.01 * area.max())
     return np.concatenate([[False], keep])[labels]
 
@@ -208,16 +213,53 @@ class _Draft:
             self._join_pairs()
 
     def finish(self, size, smoothing: float) -> SkeletonGraph:
+        degree = self.degree()
         used = sorted({n for pair in self.ends for n in pair})
         index = {n: i for i, n in enumerate(used)}
         nodes = np.array([self.positions[n] for n in used], dtype=np.float64)
         edges = []
-        for (a, b), points, width in zip(self.ends, self.points, self.width, strict=True):
-            points = points.copy()
-            points[0], points[-1] = self.positions[a], self.positions[b]
+        for e, ((a, b), points, width) in enumerate(zip(self.ends, self.points, self.width, strict=True)):
+            free = (a != b and degree[a] == 1, a != b and degree[b] == 1)
+            if (all(free) or a == b) and self.length(e) < 0.8 * self.pen_width:
+                a = b
+                points, width = points.mean(0, keepdims=True), width.max(keepdims=True)
+                nodes[index[a]] = points[0]
+            else:
+                points = points.copy()
+                points[0], points[-1] = self.positions[a], self.positions[b]
             smooth, wide = _smooth(points, width, smoothing, self.pen_width / 4)
+            if free[0] and a != b:
+                smooth = _straighten_tip(smooth)
+                nodes[index[a]] = smooth[0]
+            if free[1] and a != b:
+                smooth = _straighten_tip(smooth[::-1])[::-1]
+                nodes[index[b]] = smooth[-1]
             edges.append(SkeletonEdge(index[a], index[b], smooth, wide))
-        return SkeletonGraph(nodes, tuple(edges), self.pen_width, tuple(size))
+        return _without_lone_nodes(nodes, edges, self.pen_width, tuple(size))
+
+
+def _without_lone_nodes(nodes, edges, pen_width: float, size) -> SkeletonGraph:
+    used, index = np.unique([n for edge in edges for n in (edge.start, edge.end)], return_inverse=True)
+    index = index.reshape(-1, 2)
+    edges = [
+        SkeletonEdge(int(a), int(b), edge.points, edge.width)
+        for (a, b), edge in zip(index, edges, strict=True)
+    ]
+    return SkeletonGraph(nodes[used], tuple(edges), pen_width, size)
+
+
+def _straighten_tip(points: np.ndarray) -> np.ndarray:
+    """Thinning ends a stroke in a corner of its round tip: its first points go straight on instead.
+
+    Points stand a quarter of a pen width apart; the first two and a half of these make the tip.
+    """
+    tip, reach = 3, 5
+    if len(points) < tip + reach + 2:
+        return points
+    step = (points[tip] - points[tip + reach]) / reach
+    out = points.copy()
+    out[:tip] = points[tip] + step * np.arange(tip, 0, -1)[:, None]
+    return out
 
 
 def _smooth(points, width, sigma: float, spacing: float):

@@ -1,5 +1,7 @@
 """From a thinned binary image to pixel chains between its nodes (compiled)."""
 
+from typing import no_type_check
+
 import numpy as np
 from numba import njit
 
@@ -7,6 +9,7 @@ NEIGHBOURS = np.array([[-1, 0], [0, 1], [1, 0], [0, -1], [-1, 1], [1, 1], [1, -1
 
 
 @njit(cache=True)
+@no_type_check
 def _adjacent(skeleton, y, x, k):
     """Mixed adjacency: straight neighbours, and diagonal ones that share no straight neighbour."""
     dy, dx = NEIGHBOURS[k]
@@ -18,6 +21,7 @@ def _adjacent(skeleton, y, x, k):
 
 
 @njit(cache=True)
+@no_type_check
 def _walk(skeleton, degree, used, y, x, k, out, n):
     """Follow a chain from node (y, x) through neighbour k to the next node; append its pixels to ``out``."""
     out[n, 0], out[n, 1] = y, x
@@ -45,6 +49,7 @@ def _walk(skeleton, degree, used, y, x, k, out, n):
 
 
 @njit(cache=True)
+@no_type_check
 def trace_chains(skeleton):
     """Chains of pixels of a skeleton whose outermost rows and columns are empty.
 
