@@ -9,7 +9,6 @@ from skimage.measure import label
 from skimage.morphology import skeletonize
 from torch import Tensor
 
-from compvis.parsing.skeleton_blobs import collapse_dots
 from compvis.parsing.skeleton_trace import trace_chains
 
 THICK_ENOUGH = 5.0
@@ -92,8 +91,8 @@ def skeleton_graph(ink: Tensor | np.ndarray, threshold: float = 0.5) -> Skeleton
     padded = np.pad(array, pad)
     if factor > 1:
         padded = np.asarray(zoom(padded, factor, order=3, grid_mode=True, mode="nearest"))
-    mask = _drop_specks(padded >= threshold)
-    distance = _distance_to_paper(mask)
+    mask, filled = collapse_dots(_drop_specks(padded >= threshold))
+    distance = _distance_to_paper(filled)
     skeleton = skeletonize(mask)
     skeleton[[0, -1]] = skeleton[:, [0, -1]] = False
     pixels, offsets = trace_chains(skeleton)
