@@ -9,6 +9,7 @@ from skimage.measure import label
 from skimage.morphology import skeletonize
 from torch import Tensor
 
+from compvis.parsing.skeleton_blobs import collapse_dots
 from compvis.parsing.skeleton_trace import trace_chains
 
 THICK_ENOUGH = 5.0

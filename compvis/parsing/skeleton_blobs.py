@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import binary_fill_holes, distance_transform_edt, find_objects, label
 
-MOST_ELONGATED = 2.2
+MOST_ELONGATED = 3.0
 """A component whose longer side is below this many times its thickness is a dot."""
 
 LEAST_FILLED = 0.75
