@@ -36,6 +36,7 @@ def main(cfg: DictConfig) -> None:
         with record.time("fit"):
             model.fit(data.images[rows[:, 0]], data.labels[rows[:, 0]])
         generated, files = [], []
+        run.folder.mkdir(parents=True, exist_ok=True)
         for row in run.progress.track(rows[:, 0], record.run_id):
             label = int(data.labels[row])
             seed = derive_seed(cfg.seed, "sample", label)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from compvis.evaluation.statistics import Interval, paired_difference, t_interval
+from compvis.evaluation.statistics import Interval, paired_difference, t_interval, wilson_interval
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,14 @@ def metric_interval(results: Sequence[Result], metric: str, level: float = 0.95)
     if len(values) == 1:
         return Interval(values[0].item(), values[0].item(), values[0].item(), level, 1, "single run")
     return t_interval(values, level)
+
+
+def accuracy_interval(results: Sequence[Result]) -> Interval:
+    """Accuracy with a 95% interval: over the test images (Wilson) for one run, over runs (t) for several."""
+    if len(results) == 1:
+        trials, errors = results[0].metrics["trials"], results[0].metrics["errors"]
+        return wilson_interval(trials - errors, trials)
+    return metric_interval(results, "accuracy")
 
 
 def compare_models(results: Iterable[Result], first: str, second: str, metric: str) -> Comparison:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from compvis.evaluation.records import Result, group_results, metric_interval
+from compvis.evaluation.records import Result, accuracy_interval, group_results
 from compvis.evaluation.statistics import Interval, wilson_interval
 from compvis.inspection.strokes import PALETTE
 
@@ -30,7 +30,9 @@ class Anchor:
 
 
 def efficiency_figure(results: Sequence[Result], title: str) -> Figure:
-    """Error against training images a class, both on log axes, a line a model with 95% t intervals over runs.
+    """Error against training images a class, both on log axes, a line a model with 95% intervals.
+
+    Intervals are over runs (subsets, seeds) where there are several, over test images where there is one run.
 
     Args:
         results: runs of one data set; each config has ``size.per_class`` and ``model_name``.
@@ -48,7 +50,7 @@ def efficiency_figure(results: Sequence[Result], title: str) -> Figure:
     floor = min(50 / result.metrics["trials"] for result in results)  # half an image: zero has no logarithm
     for place, model in enumerate(models):
         own = [size for size in sizes if (model, size) in groups]
-        intervals = [metric_interval(groups[model, size], "error") for size in own]
+        intervals = [accuracy_interval(groups[model, size]) for size in own]
         nudge = 1.025 ** (place - (len(models) - 1) / 2)
         _line(axes, [size * nudge for size in own], intervals, floor, model, place)
     axes.set(xscale="log", yscale="log", xlabel="training images a class", ylabel="error, %", title=title)
@@ -118,9 +120,9 @@ def read_anchors(entries: Sequence[Mapping[str, str | float | int]]) -> list[Anc
 def _line(
     axes: Axes, x: Sequence[float], intervals: Sequence[Interval], floor: float, name: str, place: int
 ) -> None:
-    error = np.maximum([100 * interval.estimate for interval in intervals], floor)
-    low = np.maximum([100 * interval.low for interval in intervals], floor)
-    high = np.maximum([100 * interval.high for interval in intervals], floor)
+    error = np.maximum([100 * (1 - interval.estimate) for interval in intervals], floor)
+    low = np.maximum([100 * (1 - interval.high) for interval in intervals], floor)
+    high = np.maximum([100 * (1 - interval.low) for interval in intervals], floor)
     axes.errorbar(
         x,
         error,

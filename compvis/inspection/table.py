@@ -2,24 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from rich import box
+from rich.markup import escape
 from rich.table import Table
 
-from compvis.evaluation.records import Result, group_results, metric_interval
-from compvis.evaluation.statistics import Interval, wilson_interval
+from compvis.evaluation.records import Result, accuracy_interval, group_results
+from compvis.evaluation.statistics import Interval
 
 COLUMNS = (
     "data",
-    "images a class",
+    "per class",
     "model",
-    "accuracy %",
-    "95% interval",
+    "accuracy % [95% interval]",
     "over",
     "failures",
     "fit s",
-    "ms an image",
+    "ms/image",
 )
 
 
@@ -52,8 +52,7 @@ class ComparisonRow:
             self.data,
             "" if self.per_class is None else str(self.per_class),
             self.model,
-            f"{100 * self.accuracy.estimate:.2f}",
-            f"{100 * self.accuracy.low:.2f} to {100 * self.accuracy.high:.2f}",
+            self.accuracy.percent(2),
             over,
             str(self.failures),
             f"{self.fit_seconds:.2f}",
@@ -67,17 +66,12 @@ def compare_rows(results: Sequence[Result]) -> list[ComparisonRow]:
     for (data, per_class, model), runs in group_results(
         results, ["data.name", "size.per_class", "model_name"]
     ).items():
-        if len(runs) == 1:
-            trials, errors = runs[0].metrics["trials"], runs[0].metrics["errors"]
-            accuracy = wilson_interval(trials - errors, trials)
-        else:
-            accuracy = metric_interval(runs, "accuracy")
         rows.append(
             ComparisonRow(
                 data,
                 model,
                 per_class,
-                accuracy,
+                accuracy_interval(runs),
                 len(runs),
                 sum(run.metrics["failures"] for run in runs),
                 _mean(runs, "fit_seconds"),
@@ -88,19 +82,20 @@ def compare_rows(results: Sequence[Result]) -> list[ComparisonRow]:
 
 
 def terminal_table(rows: Sequence[ComparisonRow], title: str) -> Table:
-    """A table for `rich.print`; the first column is left out where there is one data set."""
-    table = Table(title=title)
-    skipped = 1 if len({row.data for row in rows}) == 1 else 0  # one data set: the title names it
-    for name in COLUMNS[skipped:]:
-        table.add_column(
-            name, justify="left" if name in ("data", "model") else "right", no_wrap=name == "model"
-        )
-    previous: Any = None
-    for row in rows:
-        if previous is not None and (row.data, row.per_class) != previous:
-            table.add_section()
-        previous = (row.data, row.per_class)
-        table.add_row(*row.cells()[skipped:])
+    """A table for `rich.print`; data set and "over" move to the caption where all rows share them."""
+    cells = [row.cells() for row in rows]
+    same = [len({line[place] for line in cells}) == 1 for place in range(len(COLUMNS))]
+    dropped = {place for place, name in enumerate(COLUMNS) if same[place] and name in ("data", "over")}
+    caption = ", ".join(cells[0][place] for place in sorted(dropped)) if rows else None
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    shown = [place for place in range(len(COLUMNS)) if place not in dropped]
+    for place in shown:
+        left = COLUMNS[place] in ("data", "model")
+        width = max(len(line[place]) for line in cells) if cells else None
+        table.add_column(escape(COLUMNS[place]), justify="left" if left else "right", min_width=width)
+    for line, row, following in zip(cells, rows, [*rows[1:], None], strict=True):
+        ends = following is not None and (row.data, row.per_class) != (following.data, following.per_class)
+        table.add_row(*(escape(line[place]) for place in shown), end_section=ends)
     return table
 
 

@@ -22,7 +22,7 @@ class Run:
         record: the run's JSON record.
         tracker: wandb, or nothing.
         progress: shows how far loops are.
-        folder: where the run may leave files (figures, parses, models).
+        folder: where the run may leave files (figures, parses, models); not made yet.
     """
 
     record: RunRecord
@@ -72,7 +72,6 @@ def start_run(config: Mapping[str, Any]) -> Iterator[Run]:
         if commits_differ(record):
             progress.say(f"{run_id}: earlier trials ran other code; resume=false starts over")
     record.begin_session()
-    folder.mkdir(parents=True, exist_ok=True)
     seed_everything(seed)
     with ExitStack() as stack:
         stack.push(lambda _kind, problem, _trace: _end(record, problem))
