@@ -28,14 +28,14 @@ class Deformation:
         thickness: largest share of a 3 x 3 dilation or erosion that is mixed into the picture.
     """
 
-    rotation: float = 12.0
-    shear: float = 0.2
-    scale: float = 0.12
-    stretch: float = 0.12
-    translation: float = 0.06
-    elastic: float = 0.04
+    rotation: float = 14.0
+    shear: float = 0.24
+    scale: float = 0.14
+    stretch: float = 0.14
+    translation: float = 0.07
+    elastic: float = 0.047
     elastic_cells: int = 6
-    thickness: float = 0.5
+    thickness: float = 0.6
 
     def __call__(
         self, images: Float[Tensor, "n H W"], generator: Generator, together: bool = False

@@ -30,8 +30,11 @@ class DistortionNearestClassifier(NearestNeighbour):
     """
 
     warp: int = 2
-    context: int = 1
+    context: int = 2
     shortlist: int = 200
+    size: int = 24
+    blur: float = 0.9
+    neighbours: int = 2
 
     chunk: ClassVar[int] = 256
 

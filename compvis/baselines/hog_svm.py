@@ -43,12 +43,12 @@ class HOGSVMClassifier(Baseline):
     """
 
     kernel: str = "rbf"
-    c: float = 10.0
-    gamma: float = 1.0
-    cells: Sequence[int] = (4, 7)
+    c: float = 13.0
+    gamma: float = 0.2
+    cells: Sequence[int] = (3, 7)
     bins: int = 9
-    signed: bool = False
-    blur: float = 0.5
+    signed: bool = True
+    blur: float = 0.0
     copies: int = 20
     most: int = 4000
     folds: int = 3

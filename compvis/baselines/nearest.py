@@ -85,9 +85,10 @@ class PixelNearestClassifier(NearestNeighbour):
         unit: scale every picture to unit norm first, so that the distance is the angle's.
     """
 
-    shift: int = 1
-    blur: float = 1.0
+    shift: int = 2
+    blur: float = 1.4
     unit: bool = True
+    neighbours: int = 3
 
     def _prepare(self, images: Float[Tensor, "m S S"]) -> None:
         self._vectors = self._flatten(images)

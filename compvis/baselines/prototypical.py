@@ -41,19 +41,19 @@ class PrototypicalClassifier(Baseline):
         progress: called during `pretrain`; not saved.
     """
 
-    size: int = 32
+    size: int = 28
     frame: str = "ink"
     width: int = 48
     ways: int = 32
     pairs: int = 2
-    steps: int = 1000
+    steps: int = 2000
     alphabet_share: float = 0.5
     learning_rate: float = 3e-3
     weight_decay: float = 1e-3
     average: float = 0.98
     temperature: float = 16.0
     augmentation: Deformation | None = LIGHT
-    views: int = 1
+    views: int = 8
     progress: Progress | None = field(default=None, repr=False, metadata={"saved": False})
 
     chunk: ClassVar[int] = 128

@@ -20,7 +20,7 @@ class ResNetClassifier(NetworkClassifier):
         blocks: residual blocks per stage.
     """
 
-    width: int = 24
+    steps: int = 1200
     blocks: int = 1
 
     def _build(self, classes: int) -> nn.Module:

@@ -43,17 +43,17 @@ class NetworkClassifier(Baseline):
         progress: called during training; not saved.
     """
 
-    width: int = 32
-    steps: int = 600
+    width: int = 24
+    steps: int = 800
     batch: int = 64
-    learning_rate: float = 3e-3
-    weight_decay: float = 1e-2
+    learning_rate: float = 6.5e-3
+    weight_decay: float = 1e-3
     optimizer: str = "adamw"
-    label_smoothing: float = 0.1
+    label_smoothing: float = 0.2
     dropout: float = 0.2
     average: float = 0.98
     augmentation: Deformation | None = HEAVY
-    views: int = 1
+    views: int = 8
     view_strength: float = 0.3
     progress: Progress | None = field(default=None, repr=False, metadata={"saved": False})
 

@@ -88,7 +88,7 @@ def test_other_seeds_give_other_networks():
 
 def test_views_are_averaged():
     images = np.random.default_rng(0).random((6, 16, 16)).astype(np.float32)
-    model = CNNClassifier(size=16, width=4, steps=3, batch=4).fit(images, [0, 1] * 3)
+    model = CNNClassifier(size=16, width=4, steps=3, batch=4, views=1).fit(images, [0, 1] * 3)
     single = model.predict_proba(images)
     model.views = 4
     assert not np.allclose(single, model.predict_proba(images), atol=1e-4)

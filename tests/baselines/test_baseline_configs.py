@@ -1,0 +1,30 @@
+"""The yaml of every baseline builds it, with the very defaults that the class has."""
+
+from pathlib import Path
+
+import pytest
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from compvis.baselines.registry import BASELINES
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "model"
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_yaml_and_class_agree(name):
+    config = OmegaConf.load(CONFIGS / f"{name}.yaml")
+    model = instantiate(config, _convert_="all")
+    assert type(model) is BASELINES[name]
+    assert model.params() == BASELINES[name]().params()
+    written = OmegaConf.to_container(config)
+    assert isinstance(written, dict)
+    assert set(written) - {"_target_"} == set(model.params())
+
+
+def test_unknown_keys_are_refused():
+    config = OmegaConf.load(CONFIGS / "cnn.yaml")
+    config["learning_rat"] = 0.1
+    with pytest.raises(InstantiationException, match="learning_rat"):
+        instantiate(config)
