@@ -4,6 +4,7 @@ python experiments/figures.py                                        # every rec
 python experiments/figures.py records=outputs/one_shot into=/tmp/figures
 """
 
+from itertools import groupby
 from pathlib import Path
 
 import hydra
@@ -21,8 +22,8 @@ def main(cfg: DictConfig) -> None:
     """Redraw everything that the records under ``cfg.records`` allow."""
     anchors = read_anchors(resolve_config(cfg)["anchors"])
     report = draw_report(load_results(Path(cfg.records)), Path(cfg.into), cfg.reference, anchors)
-    if report.rows:
-        rich.print(terminal_table(report.rows, f"Records under {cfg.records}"))
+    for data, rows in groupby(report.rows, key=lambda row: row.data):
+        rich.print(terminal_table(list(rows), data))
     for path in report.files:
         print(path)
 

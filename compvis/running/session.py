@@ -75,7 +75,7 @@ def start_run(config: Mapping[str, Any]) -> Iterator[Run]:
     seed_everything(seed)
     with ExitStack() as stack:
         stack.push(lambda _kind, problem, _trace: _end(record, problem))
-        tracker = Tracker(tracking["mode"], tracking["project"], run_id, config, out / "wandb")
+        tracker = Tracker(tracking["mode"], tracking["project"], run_id, config, out)
         stack.push(lambda _kind, problem, _trace: tracker.finish(problem is None))
         yield Run(record, tracker, progress, folder)
         tracker.log_metrics(record.metrics)

@@ -19,7 +19,7 @@ class Tracker:
         mode: ``offline`` writes under ``folder`` with no connection, ``online`` needs a key, ``disabled``.
         project, name: as wandb shows them.
         config: resolved config of the run.
-        folder: where wandb keeps its files; made if absent.
+        folder: wandb makes its own folder, ``wandb``, in it.
 
     Raises:
         ValueError: unknown mode, or ``online`` without a key.
