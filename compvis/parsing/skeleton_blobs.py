@@ -3,11 +3,14 @@
 import numpy as np
 from scipy.ndimage import binary_fill_holes, distance_transform_edt, find_objects, label
 
-MOST_ELONGATED = 3.0
+MOST_ELONGATED = 2.2
 """A component whose longer side is below this many times its thickness is a dot."""
 
 LEAST_FILLED = 0.75
 """A scribbled dot may leave pinholes; a ring that leaves more than a quarter open is a ring."""
+
+MOST_EXTENT = 0.2
+"""A dot's longer side is below this share of the image's."""
 
 
 def collapse_dots(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -23,6 +26,8 @@ def collapse_dots(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     thin, filled = mask.copy(), mask.copy()
     for index, (rows, columns) in enumerate(find_objects(labels), start=1):
         own = labels[rows, columns] == index
+        if max(own.shape) >= MOST_EXTENT * max(mask.shape):
+            continue
         solid = np.asarray(binary_fill_holes(own))
         if own.sum() < LEAST_FILLED * solid.sum():
             continue

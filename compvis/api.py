@@ -1,0 +1,330 @@
+"""What users import: a classifier that learns a grammar from a few images, parses, explains and draws new ones."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from compvis.baselines.contract import encode_labels
+from compvis.baselines.registry import load_baseline
+from compvis.data.check import InputError, check_images
+from compvis.grammar.deformation import DeformationPrior
+from compvis.grammar.ink_state import ink_from_state, ink_to_state
+from compvis.grammar.placing import Placement, build_tree, place_leaves
+from compvis.grammar.values import sample_values
+from compvis.inspection.html import parse_page
+from compvis.learning.ink_model import HANDWRITING, InkModel, InkOptions, posterior
+from compvis.parsing.evidence import PosePrior
+from compvis.parsing.ink_image import NoInkError, to_ink
+from compvis.parsing.ink_shape import InkShape
+from compvis.parsing.match import MatchSettings
+from compvis.parsing.parser import RefineSettings, parse_as, smaller_prior, to_strokes
+from compvis.render.ink import InkRenderer
+from compvis.tree import ParseTree
+
+_FORMAT = "compvis.grammar_classifier"
+_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Parse:
+    """What the grammar makes of one image.
+
+    Attributes:
+        image: ink, (H, W), 1 = full ink.
+        label: the class it is parsed as.
+        log_evidence: log p(image | label), nats (two-way estimate over ink points).
+        tree: strokes and sub-strokes with their values; leaves carry control points in image pixels.
+        scores: (address, name, nats) items of the refined tree's log joint: prior of every node, choices, pixels.
+        rendering: what the tree draws, (H, W).
+        residual: image minus rendering.
+        alternatives: the parses as other classes, best first (their own alternatives are empty).
+    """
+
+    image: Float[np.ndarray, "H W"]
+    label: Any
+    log_evidence: float
+    tree: ParseTree
+    scores: tuple[tuple[str, str, float], ...]
+    rendering: Float[np.ndarray, "H W"]
+    alternatives: tuple["Parse", ...] = ()
+
+    @property
+    def residual(self) -> Float[np.ndarray, "H W"]:
+        """Image minus rendering: positive where ink is not explained, negative where ink was drawn in vain."""
+        return self.image - self.rendering
+
+    def to_html(self) -> str:
+        """A self-contained page: pictures, strokes, the tree with its scores, the alternatives."""
+        return parse_page(self)
+
+
+class GrammarClassifier:
+    """Learn a grammar from a few images a class and answer by evidence; scikit-learn's habits.
+
+    Images are (n, H, W) or (n, H, W, 3), uint8 or float in [0, 1], dark on light or light on dark; labels are
+    integers or strings. Every image is answered by itself.
+
+    Args:
+        domain: "ink" (handwriting, sketches).
+        prior, pose, match: changed fields of the deformation prior, the pose prior and the matcher, by name.
+        device: of the matcher, "cpu" or "cuda".
+        options: further fields of :class:`compvis.learning.ink_model.InkOptions` (shortlist, temperature, ...).
+
+    Raises:
+        InputError: an unknown domain or option.
+
+    Example::
+
+        model = GrammarClassifier().fit(images, labels)
+        model.predict(more_images)
+        model.parse(more_images[0]).to_html()
+    """
+
+    def __init__(
+        self,
+        domain: str = "ink",
+        *,
+        prior: Mapping[str, float] | None = None,
+        pose: Mapping[str, float] | None = None,
+        match: Mapping[str, float] | None = None,
+        device: str = "cpu",
+        **options: Any,
+    ) -> None:
+        if domain != "ink":
+            raise InputError(f"There is no domain {domain!r}: use domain='ink'.")
+        self.domain = domain
+        try:
+            self.options = InkOptions(
+                prior=DeformationPrior(**{**HANDWRITING.to_dict(), **dict(prior or {})}),  # pyright: ignore
+                pose=PosePrior(**dict(pose or {})),
+                match=MatchSettings(**dict(match or {})),  # pyright: ignore[reportArgumentType]
+                device=device,
+                **options,
+            )
+        except (TypeError, ValueError) as error:
+            raise InputError(f"An option of the grammar cannot be used: {error}") from error
+
+    def fit(
+        self, images: Any, labels: Any, progress: Callable[[int], None] | None = None
+    ) -> "GrammarClassifier":
+        """Learn a template from every image, forgetting earlier ones.
+
+        Args:
+            images, labels: n labelled images of at least two classes.
+            progress: called with the number of images described so far.
+
+        Raises:
+            InputError: images or labels that cannot be used, an image without ink, or fewer than two classes.
+        """
+        checked = check_images(images).cpu()
+        self.classes_, targets = encode_labels(labels, len(checked))
+        self.model = InkModel(self.options)
+        return self._learn(checked, targets.numpy(), progress)
+
+    def partial_fit(self, images: Any, labels: Any) -> "GrammarClassifier":
+        """Add images, of old or new classes, to what was learned; the same as one fit on all of them.
+
+        Raises:
+            InputError: as ``fit``; labels of another kind (integers, strings) than before.
+        """
+        if not hasattr(self, "model"):
+            return self.fit(images, labels)
+        checked = check_images(images).cpu()
+        given = np.asarray(labels.cpu() if isinstance(labels, torch.Tensor) else labels)
+        if given.ndim != 1 or given.dtype.kind != self.classes_.dtype.kind:
+            raise InputError("Give partial_fit labels of the same kind as fit had: n integers or n strings.")
+        merged = np.concatenate([self.classes_[self.model.labels], given])
+        classes, targets = encode_labels(merged, len(self.model.labels) + len(checked))
+        self.model.labels = targets.numpy()[: len(self.model.labels)]
+        self.classes_ = classes
+        return self._learn(checked, targets.numpy()[len(self.model.labels) :], None)
+
+    def log_evidence(self, images: Any, progress: Callable[[int], None] | None = None) -> np.ndarray:
+        """log p(image | class), (n, classes), nats, columns ``classes_``.
+
+        The two-way evidence (:mod:`compvis.parsing.evidence`) over the ink's points, place and size.
+        """
+        checked = self._ready(images)
+        return _with_clear_errors(lambda: self.model.log_evidence(checked, progress=progress))
+
+    def predict_proba(self, images: Any) -> np.ndarray:
+        """Probabilities (n, classes), columns ``classes_``: softmax of evidence over ``temperature``."""
+        return posterior(self.log_evidence(images), self.options.temperature)
+
+    def predict(self, images: Any) -> np.ndarray:
+        """The class of largest evidence of each image, (n,)."""
+        return self.classes_[self.log_evidence(images).argmax(1)]
+
+    def parse(self, image: Any, alternatives: int = 2, settings: RefineSettings | None = None) -> Parse:
+        """Explain one image (H, W) or (H, W, 3): the best class's tree, refined through the renderer, and others.
+
+        Args:
+            alternatives: number of other classes to parse as.
+            settings: of the refinement.
+        """
+        pixels = image.detach().cpu().numpy() if isinstance(image, torch.Tensor) else np.asarray(image)
+        checked = self._ready(pixels[None])
+        ink = _with_clear_errors(lambda: to_ink(checked))
+        matched = self.model.match_images(ink)
+        evidence = self.model.class_evidence(matched)[0]
+        grammar, parses = self.model.grammar, []
+        for place in np.argsort(-evidence)[: alternatives + 1]:
+            members = self.model.members(self.model.classes[place])
+            best = int(matched.evidence[0, members].argmax())
+            found = parse_as(
+                ink[0],
+                matched.shapes[0],
+                grammar,
+                (int(place), best),
+                self.model.shapes[members[best]],
+                self.options.match,
+                settings or RefineSettings(),
+            )
+            label = self.classes_[place].item()
+            parses.append((label, float(evidence[place]), found.tree, found.scores, found.rendering.numpy()))
+        others = tuple(Parse(ink[0].numpy(), *parse) for parse in parses[1:])
+        return Parse(ink[0].numpy(), *parses[0], alternatives=others)
+
+    def sample(
+        self, label: Any, n: int = 1, seed: int = 0, spread: float = 0.5
+    ) -> tuple[np.ndarray, list[ParseTree]]:
+        """Draw new exemplars of a class: images (n, H, W), ink in [0, 1], and their trees.
+
+        Args:
+            label: one of ``classes_``.
+            spread: share of the prior's standard deviations; the full prior, which must reach every way of
+                writing, draws wilder than people do.
+        """
+        self._require_fit()
+        found = np.flatnonzero(self.classes_ == label)
+        if len(found) != 1:
+            raise InputError(f"There is no class {label!r}; the classes are {self.classes_.tolist()}.")
+        if n < 1:
+            raise InputError(f"Ask for at least one exemplar, not n={n}.")
+        generator = torch.Generator().manual_seed(seed)
+        grammar, members = self.model.grammar, self.model.members(int(found[0]))
+        images, trees = [], []
+        for pick in torch.randint(len(members), (n,), generator=generator).tolist():
+            shape = self.model.shapes[members[pick]]
+            template = shape.template.with_prior(smaller_prior(shape.template.prior, spread))
+            values = sample_values(template, 1, generator)
+            placement = Placement(shape.centre, torch.tensor(shape.unit))
+            leaves = place_leaves(template, values, placement)
+            images.append(InkRenderer()(to_strokes(leaves), shape.size).ink[0].numpy())
+            trees.append(build_tree(grammar, int(found[0]), pick, values, placement))
+        return np.stack(images), trees
+
+    def save(self, path: str | Path) -> None:
+        """Write ``model.json`` and ``tensors.safetensors`` into the folder ``path``."""
+        self._require_fit()
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        order = np.concatenate([self.model.members(c) for c in self.model.classes])
+        shapes = [self.model.shapes[i] for i in order]
+        record, tensors = ink_to_state(self.model.grammar)
+        description = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "compvis": version("compvis"),
+            "domain": self.domain,
+            "options": {**asdict(self.options), "prior": self.options.prior.to_dict()},
+            "classes": self.classes_.tolist(),
+            "order": order.tolist(),
+            "sizes": [list(shape.size) for shape in shapes],
+            "units": [shape.unit for shape in shapes],
+            "grammar": record,
+        }
+        tensors |= {
+            name: torch.stack([getattr(shape, name) for shape in shapes]).contiguous()
+            for name in _PER_TEMPLATE
+        }
+        (folder / "model.json").write_text(json.dumps(description) + "\n", encoding="utf-8")
+        save_file(tensors, folder / "tensors.safetensors")
+
+    @classmethod
+    def load(cls, path: str | Path) -> "GrammarClassifier":
+        """Read what ``save`` wrote; predictions are the same to the last bit.
+
+        Raises:
+            InputError: no such model, a damaged one, or one of another version.
+        """
+        folder = Path(path)
+        try:
+            description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            tensors = load_file(folder / "tensors.safetensors")
+        except FileNotFoundError as error:
+            raise InputError(
+                f"There is no saved model in {folder}: give the folder that save wrote."
+            ) from error
+        except (ValueError, SafetensorError, OSError) as error:
+            raise InputError(f"The model in {folder} is damaged: save it again.") from error
+        if description.get("format") != _FORMAT or description.get("version") != _VERSION:
+            raise InputError(f"{folder} does not hold a grammar of format {_VERSION}: save it again.")
+        try:
+            return cls._restore(description, tensors)
+        except (KeyError, IndexError, ValueError) as error:
+            raise InputError(f"The model in {folder} is incomplete: save it again.") from error
+
+    @classmethod
+    def _restore(cls, description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> "GrammarClassifier":
+        options = dict(description["options"])
+        model = cls(description["domain"], **options)
+        model.classes_ = np.asarray(description["classes"])
+        grammar = ink_from_state(description["grammar"], tensors)
+        templates = [template for one in grammar.classes for template in one.templates]
+        labels = [i for i, one in enumerate(grammar.classes) for _ in one.templates]
+        shapes = [
+            InkShape(
+                template=template,
+                unit=description["units"][i],
+                size=tuple(description["sizes"][i]),
+                **{name: tensors[name][i].clone() for name in _PER_TEMPLATE},
+            )
+            for i, template in enumerate(templates)
+        ]
+        back = np.argsort(description["order"])
+        model.model = InkModel(model.options).adopt([shapes[i] for i in back], np.array(labels)[back])
+        return model
+
+    def _learn(self, images, targets, progress) -> "GrammarClassifier":
+        _with_clear_errors(lambda: self.model.learn(images, targets, progress))
+        return self
+
+    def _ready(self, images: Any) -> torch.Tensor:
+        self._require_fit()
+        return check_images(images).cpu()
+
+    def _require_fit(self) -> None:
+        if not hasattr(self, "model"):
+            raise InputError("This GrammarClassifier has learned nothing yet: call fit first.")
+
+
+_PER_TEMPLATE = ("centre", "points", "tangents", "on", "t")
+
+
+def _with_clear_errors(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except NoInkError as error:
+        raise InputError(str(error)) from error
+
+
+def load(path: str | Path) -> Any:
+    """Read any saved model, a grammar or a baseline, from the folder that its ``save`` wrote.
+
+    Raises:
+        InputError: no such model, or one that this version cannot read.
+    """
+    description = Path(path) / "model.json"
+    if description.is_file() and f'"{_FORMAT}"' in description.read_text(encoding="utf-8")[:200]:
+        return GrammarClassifier.load(path)
+    return load_baseline(path)

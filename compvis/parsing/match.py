@@ -1,0 +1,160 @@
+"""Match a template on the ink of an image: where does its deformation prior let it go, and how well does it explain?
+
+The ink of an image is summarised by n points spread evenly along its strokes, each with the orientation of the
+stroke. Given a template with rest points ``x_i``, a point of the image is drawn from
+
+    p(b, phi | z) = (1 - e) sum_i w_i(z) N(b; x_i + Phi_i z, s^2) M(phi; theta_i) + e / area / pi
+
+with ``Phi z`` the additive deformation of :mod:`compvis.grammar.deformation` (z standard normal), ``w`` the share of
+the deformed stroke's length, M a von Mises density of twice the angle and e the share of ink that the template cannot
+explain. z is found by expectation-maximisation with closed-form steps while s is annealed (deterministic annealing as
+in Chui & Rangarajan, "A new point matching algorithm for non-rigid registration", CVIU 89, 2003; closed-form M-step as
+in Myronenko & Song, "Point set registration: coherent point drift", PAMI 2010); the assignment averages the two
+one-way posteriors, so that template ink that explains nothing pulls too.
+"""
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from scipy.special import i0e
+
+from compvis.parsing.match_eager import match_eager
+from compvis.parsing.match_kernel import SCORES, match_pairs
+
+
+@dataclass(frozen=True)
+class MatchSettings:
+    """How matching is done; lengths in canonical units.
+
+    points: points an image. modes: deformation modes kept of the prior (largest variance first).
+    sharpness: concentration of the orientation (of twice the angle). outlier: share of ink left unexplained, e;
+    area: where it may lie. noise: s at the end of the annealing; coarsest: s at its start; steps: in between,
+    geometric. slack: affinity that a point keeps for no partner.
+    """
+
+    points: int = 48
+    modes: int = 24
+    sharpness: float = 1.0
+    outlier: float = 0.05
+    area: float = 16.0
+    noise: float = 0.12
+    coarsest: float = 0.4
+    steps: int = 10
+    slack: float = 0.007
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(
+                    f"MatchSettings.{field.name} must be a finite number above 0, not {value!r}."
+                )
+        if self.outlier >= 1:
+            raise ValueError(f"MatchSettings.outlier is a share and must be below 1, not {self.outlier}.")
+        if self.coarsest < self.noise:
+            raise ValueError(
+                "MatchSettings.coarsest must not be below noise: annealing goes from coarse to fine."
+            )
+
+    def schedule(self) -> np.ndarray:
+        """Standard deviations of the annealing, float32, coarse to fine."""
+        return np.geomspace(self.coarsest, self.noise, int(self.steps)).astype(np.float32)
+
+    def options(self) -> np.ndarray:
+        """The scalars that the loops read, float32."""
+        values = [self.sharpness, self.slack, self.outlier, self.noise, self.area, float(i0e(self.sharpness))]
+        return np.array(values, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class ShapeStack:
+    """What the matcher needs of k images, each as a template and as an observation; float32 arrays.
+
+    rest, tangent: (k, n, 2) points in the canonical frame and unit tangents (zero on dots).
+    basis, slope: (k, n, r) deformation modes at the points, and their derivative along the tangent.
+    seen: (k, 4, n) rows x, y, cos and sin of twice the orientation (zeros on dots).
+    """
+
+    rest: np.ndarray
+    tangent: np.ndarray
+    basis: np.ndarray
+    slope: np.ndarray
+    seen: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rest)
+
+    def __getitem__(self, rows: np.ndarray) -> "ShapeStack":
+        return ShapeStack(*(np.ascontiguousarray(getattr(self, f.name)[rows]) for f in fields(self)))
+
+    @classmethod
+    def join(cls, stacks: "list[ShapeStack]") -> "ShapeStack":
+        """The images of all stacks, one after the other."""
+        return cls(*(np.concatenate([getattr(s, f.name) for s in stacks]) for f in fields(cls)))
+
+    def coarse(self, every: int, modes: int) -> "ShapeStack":
+        """Every ``every``-th point and the first ``modes`` modes only, for a cheap first look."""
+        return ShapeStack(
+            *(np.ascontiguousarray(a[:, ::every]) for a in (self.rest, self.tangent)),
+            *(np.ascontiguousarray(a[:, ::every, :modes]) for a in (self.basis, self.slope)),
+            np.ascontiguousarray(self.seen[:, :, ::every]),
+        )
+
+    def turned(self, matrix: np.ndarray) -> np.ndarray:
+        """``seen`` of the images under an orthogonal map (2, 2) of the canonical frame, (k, 4, n)."""
+        points = np.einsum("ab,kbn->kan", matrix, self.seen[:, :2])
+        reflected = np.sign(np.linalg.det(matrix))
+        angle = math.atan2(matrix[1, 0], matrix[0, 0])
+        c, s = math.cos(2 * angle), math.sin(2 * angle)
+        x, y = self.seen[:, 2], reflected * self.seen[:, 3]
+        return np.concatenate(
+            [points, np.stack([c * x - s * y, s * x + c * y], axis=1)], axis=1, dtype=np.float32
+        )
+
+
+def match(
+    templates: ShapeStack,
+    seen: np.ndarray,
+    pairs: np.ndarray,
+    settings: MatchSettings,
+    device: torch.device | str = "cpu",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Match pairs (template, observation).
+
+    Args:
+        templates: the templates.
+        seen: (k', 4, m) observations.
+        pairs: (p, 2) int, row of ``templates`` and row of ``seen``.
+        device: where; "cpu" runs the compiled loops (pairs in parallel), others plain torch.
+
+    Returns:
+        z (p, 2, r), the most probable deformation in standard coordinates, and the forward evidence (p,): the
+        Laplace estimate of log p(ink points | template) in nats, z integrated out.
+    """
+    z = np.zeros((len(pairs), 2, templates.basis.shape[2]), np.float32)
+    scores = np.zeros((len(pairs), SCORES), np.float32)
+    if len(pairs):
+        pairs = np.ascontiguousarray(pairs.T, dtype=np.int64)
+        schedule, options = settings.schedule(), settings.options()
+        arrays = (templates.rest, templates.tangent, templates.basis, templates.slope)
+        if torch.device(device).type == "cpu":
+            match_pairs(*arrays, seen, pairs[0], pairs[1], schedule, options, z, scores)
+        else:
+            rows = [torch.from_numpy(a[pairs[0]]).to(device) for a in arrays]
+            rows.append(torch.from_numpy(seen[pairs[1]]).to(device))
+            constants = (torch.from_numpy(schedule).to(device), torch.from_numpy(options).to(device))
+            z, scores = (result.cpu().numpy() for result in match_eager(*rows, *constants))
+    return z, forward_evidence(scores, seen.shape[2])
+
+
+def forward_evidence(scores: np.ndarray, points: int) -> np.ndarray:
+    """Laplace estimate of log p(ink | template) from the matcher's scores (p, 4), nats.
+
+    The prior is standard normal in both coordinates, which share the matrix of the log determinant: the estimate is
+    log p(ink | z) - |z|^2 / 2 - 2 log det / 2 (MacKay, Information Theory, 2003, section 27). The density is over
+    position (canonical units) and orientation (radians) of ``points`` ink points.
+    """
+    scores = scores.astype(np.float64)
+    return scores[:, 0] - points * math.log(math.pi) - 0.5 * scores[:, 1] - scores[:, 2]

@@ -1,0 +1,170 @@
+"""Compiled loops of the matcher: variational EM of one template on one observation, pairs in parallel.
+
+The plain formulas are in :mod:`compvis.parsing.match_eager`, which a test holds equal to these loops.
+"""
+
+import numba
+import numpy as np
+
+SCORES = 4
+"""Columns of a pair's scores: log-likelihood, squared norm of z, log det, log-likelihood without deformation."""
+
+
+@numba.njit(inline="always", fastmath=True)
+def _exp(x):
+    """exp for x <= 0, as the 64th power of a Taylor polynomial of exp(x / 64); it vectorises, libm's does not."""
+    y = max(x, np.float32(-40.0)) * np.float32(0.015625)
+    p = np.float32(1.0) + y * (
+        np.float32(1.0)
+        + y
+        * (
+            np.float32(0.5)
+            + y
+            * (
+                np.float32(1 / 6)
+                + y * (np.float32(1 / 24) + y * (np.float32(1 / 120) + y * np.float32(1 / 720)))
+            )
+        )
+    )
+    p *= p
+    p *= p
+    p *= p
+    p *= p
+    p *= p
+    return p * p
+
+
+@numba.njit(fastmath=True, cache=True)
+def _solve(gram, right):
+    """Solve ``gram z = right`` in place by Cholesky (lower half of gram is used); returns log det gram."""
+    r = gram.shape[0]
+    log_det = 0.0
+    for i in range(r):
+        for j in range(i):
+            s = gram[i, j]
+            for k in range(j):
+                s -= gram[i, k] * gram[j, k]
+            gram[i, j] = s * gram[j, j]
+        s = gram[i, i]
+        for k in range(i):
+            s -= gram[i, k] * gram[i, k]
+        log_det += np.log(s)
+        gram[i, i] = np.float32(1.0) / np.sqrt(s)
+    for i in range(r):
+        x, y = right[0, i], right[1, i]
+        for k in range(i):
+            x -= gram[i, k] * right[0, k]
+            y -= gram[i, k] * right[1, k]
+        right[0, i], right[1, i] = x * gram[i, i], y * gram[i, i]
+    for i in range(r - 1, -1, -1):
+        x, y = right[0, i], right[1, i]
+        for k in range(i + 1, r):
+            x -= gram[k, i] * right[0, k]
+            y -= gram[k, i] * right[1, k]
+        right[0, i], right[1, i] = x * gram[i, i], y * gram[i, i]
+    return log_det
+
+
+@numba.njit(fastmath=True, cache=True)
+def _match_one(rest, tangent, basis, slope, seen, schedule, options, z, scores):
+    """One match. rest, tangent (n, 2); basis, slope (n, r); seen (4, m) rows x, y, cos, sin of twice the angle."""
+    n, r = basis.shape
+    m = seen.shape[1]
+    sharpness, slack, outlier, noise, area = options[0], options[1], options[2], options[3], options[4]
+    moved = rest.copy()
+    direction = np.empty((n, 2), np.float32)
+    stretch = np.ones(n, np.float32)
+    affinity = np.empty((n, m), np.float32)
+    row = np.empty(n, np.float32)
+    column = np.empty(m, np.float32)
+    gram = np.empty((r, r), np.float32)
+    for i in range(n):
+        length = tangent[i, 0] ** 2 + tangent[i, 1] ** 2
+        direction[i, 0] = (tangent[i, 0] ** 2 - tangent[i, 1] ** 2) / max(length, np.float32(1e-12))
+        direction[i, 1] = 2 * tangent[i, 0] * tangent[i, 1] / max(length, np.float32(1e-12))
+    log_det = 0.0
+    for step in range(schedule.shape[0]):
+        variance = schedule[step] ** 2
+        scale = np.float32(-0.5) / variance
+        column[:] = 0
+        for i in range(n):
+            x, y = moved[i, 0], moved[i, 1]
+            c, s = sharpness * direction[i, 0], sharpness * direction[i, 1]
+            total = np.float32(0)
+            for j in range(m):
+                dx = seen[0, j] - x
+                dy = seen[1, j] - y
+                a = _exp((dx * dx + dy * dy) * scale + c * seen[2, j] + s * seen[3, j] - sharpness)
+                affinity[i, j] = a
+                total += a
+                column[j] += a
+            row[i] = np.float32(0.5) / (total + slack)
+        for j in range(m):
+            column[j] = np.float32(0.5) / (column[j] + slack)
+        z[:] = 0
+        gram[:] = 0
+        for i in range(n):
+            weight, x, y = np.float32(0), np.float32(0), np.float32(0)
+            for j in range(m):
+                a = affinity[i, j] * (row[i] + column[j])
+                weight += a
+                x += a * seen[0, j]
+                y += a * seen[1, j]
+            x -= weight * rest[i, 0]
+            y -= weight * rest[i, 1]
+            for k in range(r):
+                b = basis[i, k]
+                z[0, k] += b * x
+                z[1, k] += b * y
+                b *= weight
+                for l in range(k + 1):
+                    gram[k, l] += b * basis[i, l]
+        for k in range(r):
+            gram[k, k] += variance
+        log_det = _solve(gram, z) - r * np.log(variance)
+        for i in range(n):
+            x, y = rest[i, 0], rest[i, 1]
+            u, v = tangent[i, 0], tangent[i, 1]
+            for k in range(r):
+                x += basis[i, k] * z[0, k]
+                y += basis[i, k] * z[1, k]
+                u += slope[i, k] * z[0, k]
+                v += slope[i, k] * z[1, k]
+            moved[i, 0], moved[i, 1] = x, y
+            if tangent[i, 0] != 0 or tangent[i, 1] != 0:
+                stretch[i] = max(np.sqrt(u * u + v * v), np.float32(0.05))
+    total = np.float32(0)
+    for i in range(n):
+        total += stretch[i]
+    density = (1 - outlier) / (2 * np.pi * noise * noise * options[5])
+    scale = np.float32(-0.5) / (noise * noise)
+    for still in range(2):
+        column[:] = 0
+        for i in range(n):
+            x = rest[i, 0] if still else moved[i, 0]
+            y = rest[i, 1] if still else moved[i, 1]
+            share = np.float32(1.0 / n) if still else stretch[i] / total
+            c, s = sharpness * direction[i, 0], sharpness * direction[i, 1]
+            for j in range(m):
+                dx = seen[0, j] - x
+                dy = seen[1, j] - y
+                column[j] += share * _exp(
+                    (dx * dx + dy * dy) * scale + c * seen[2, j] + s * seen[3, j] - sharpness
+                )
+        log_likelihood = 0.0
+        for j in range(m):
+            log_likelihood += np.log(density * column[j] + outlier / area)
+        scores[3 if still else 0] = log_likelihood
+    squared = 0.0
+    for k in range(r):
+        squared += z[0, k] ** 2 + z[1, k] ** 2
+    scores[1] = squared
+    scores[2] = log_det
+
+
+@numba.njit(fastmath=True, cache=True, parallel=True)
+def match_pairs(rest, tangent, basis, slope, seen, template, observation, schedule, options, z, scores):
+    """Match pair p: template ``template[p]`` on observation ``observation[p]``; fills z (p, 2, r), scores (p, 4)."""
+    for p in numba.prange(template.shape[0]):
+        a, b = template[p], observation[p]
+        _match_one(rest[a], tangent[a], basis[a], slope[a], seen[b], schedule, options, z[p], scores[p])
