@@ -9,6 +9,7 @@ from torch import Tensor
 
 from compvis.grammar.deformation import DeformationPrior, bernstein
 from compvis.grammar.ink import CharacterTemplate, StrokeTemplate, deformation_basis
+from compvis.parsing.appearance import GreyStack, canonical_picture, cell_modes
 from compvis.parsing.bezier import fit_substrokes, sample_beziers
 from compvis.parsing.decompose import Decomposition, decompose
 from compvis.parsing.ink_image import ink_frame
@@ -34,6 +35,7 @@ class InkShape:
     template: its strokes at rest, canonical frame. centre (2,), unit: where they lie in the image, pixels.
     size: (H, W) of the image. points (n, 2): points spread evenly over the skeleton, canonical frame; tangents
     (n, 2): unit tangents there, zero on dots. on, t (n,): the nearest sub-stroke and its Bezier parameter.
+    picture: its grey levels in the canonical frame.
     """
 
     template: CharacterTemplate
@@ -44,6 +46,7 @@ class InkShape:
     tangents: Float[Tensor, "n 2"]
     on: Int[Tensor, " n"]
     t: Float[Tensor, " n"]
+    picture: Float[Tensor, "24 24"]
 
     @property
     def pose(self) -> np.ndarray:
@@ -82,11 +85,12 @@ def describe(
     canonical = (torch.from_numpy(where) - centre) / unit
     on, t = _nearest(template.control_points, canonical)
     height, width = ink.shape
-    return InkShape(template, centre, unit, (height, width), canonical, torch.from_numpy(tangents), on, t)
+    picture = canonical_picture(ink, centre, unit)
+    return InkShape(template, centre, unit, (height, width), canonical, torch.from_numpy(tangents), on, t, picture)
 
 
-def shape_stack(shape: InkShape, settings: MatchSettings) -> ShapeStack:
-    """The matcher's arrays of one image (k = 1)."""
+def shape_stacks(shape: InkShape, settings: MatchSettings) -> tuple[ShapeStack, GreyStack]:
+    """The matcher's arrays of one image (k = 1): its points, and its grey levels."""
     control = shape.template.control_points
     ahead, behind = (shape.t + SLOPE_STEP).clamp(max=1), (shape.t - SLOPE_STEP).clamp(min=0)
     chord = torch.einsum("nk,nkd->nd", bernstein(ahead) - bernstein(behind), control[shape.on])
@@ -98,14 +102,24 @@ def shape_stack(shape: InkShape, settings: MatchSettings) -> ShapeStack:
     )
     rotation = principal_modes(full, settings.modes)
     x, y = shape.tangents.T
-    arrays = (
+    points = (
         shape.points,
         shape.tangents,
         full @ rotation,
         change @ rotation * per_length[:, None],
         torch.stack([*shape.points.T, x**2 - y**2, 2 * x * y]),
     )
-    return ShapeStack(*(np.ascontiguousarray(a.numpy(), dtype=np.float32)[None] for a in arrays))
+    grey = (shape.picture, cell_modes(shape.template.prior, rotation))
+    return ShapeStack(*map(_one, points)), GreyStack(*map(_one, grey))
+
+
+def shape_stack(shape: InkShape, settings: MatchSettings) -> ShapeStack:
+    """The points of :func:`shape_stacks` alone."""
+    return shape_stacks(shape, settings)[0]
+
+
+def _one(tensor: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(tensor.numpy(), dtype=np.float32)[None]
 
 
 def principal_modes(basis: Float[Tensor, "n r"], modes: int) -> Float[Tensor, "r m"]:
@@ -113,11 +127,12 @@ def principal_modes(basis: Float[Tensor, "n r"], modes: int) -> Float[Tensor, "r
 
     ``z = rotation @ z_modes`` takes the matcher's coordinates back to those of the sites of the parse tree.
     """
-    variances, left = torch.linalg.eigh((basis @ basis.T).to(torch.float64))
+    wide = basis.to(torch.float64)
+    variances, left = torch.linalg.eigh(wide @ wide.T)
     variances, left = variances.flip(0)[:modes], left.flip(1)[:, :modes]
     used = variances > 1e-8 * variances[0]
     scale = torch.where(used, variances.clamp(min=1e-30).rsqrt(), torch.zeros_like(variances))
-    rotation = (basis.T.to(torch.float64) @ left * scale).to(basis.dtype)
+    rotation = (wide.T @ left * scale).to(basis.dtype)
     return torch.nn.functional.pad(rotation, (0, modes - rotation.shape[1]))
 
 

@@ -3,6 +3,8 @@
 The plain formulas are in :mod:`compvis.parsing.match_eager`, which a test holds equal to these loops.
 """
 
+from typing import no_type_check
+
 import numba
 import numpy as np
 
@@ -11,6 +13,7 @@ SCORES = 4
 
 
 @numba.njit(inline="always", fastmath=True)
+@no_type_check
 def _exp(x):
     """exp for x <= 0, as the 64th power of a Taylor polynomial of exp(x / 64); it vectorises, libm's does not."""
     y = max(x, np.float32(-40.0)) * np.float32(0.015625)
@@ -35,6 +38,7 @@ def _exp(x):
 
 
 @numba.njit(fastmath=True, cache=True)
+@no_type_check
 def _solve(gram, right):
     """Solve ``gram z = right`` in place by Cholesky (lower half of gram is used); returns log det gram."""
     r = gram.shape[0]
@@ -66,6 +70,7 @@ def _solve(gram, right):
 
 
 @numba.njit(fastmath=True, cache=True)
+@no_type_check
 def _match_one(rest, tangent, basis, slope, seen, schedule, options, z, scores):
     """One match. rest, tangent (n, 2); basis, slope (n, r); seen (4, m) rows x, y, cos, sin of twice the angle."""
     n, r = basis.shape
@@ -117,8 +122,8 @@ def _match_one(rest, tangent, basis, slope, seen, schedule, options, z, scores):
                 z[0, k] += b * x
                 z[1, k] += b * y
                 b *= weight
-                for l in range(k + 1):
-                    gram[k, l] += b * basis[i, l]
+                for other in range(k + 1):
+                    gram[k, other] += b * basis[i, other]
         for k in range(r):
             gram[k, k] += variance
         log_det = _solve(gram, z) - r * np.log(variance)
@@ -163,6 +168,7 @@ def _match_one(rest, tangent, basis, slope, seen, schedule, options, z, scores):
 
 
 @numba.njit(fastmath=True, cache=True, parallel=True)
+@no_type_check
 def match_pairs(rest, tangent, basis, slope, seen, template, observation, schedule, options, z, scores):
     """Match pair p: template ``template[p]`` on observation ``observation[p]``; fills z (p, 2, r), scores (p, 4)."""
     for p in numba.prange(template.shape[0]):
