@@ -1,0 +1,462 @@
+"""The public classifier: scikit-learn's habits, explanations, drawing, saving."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import compvis
+from compvis.baselines.contract import Classifier
+from compvis.baselines.registry import BASELINES
+from compvis.data.check import InputError
+from compvis.grammar.score import tree_log_prior
+from compvis.inspection.contract import ParseLike
+from compvis.parsing.parser import RefineSettings
+from compvis.tree import ParseTree
+
+SIDE = 20
+SMALL = {"match": {"points": 20, "modes": 10, "steps": 5}, "prior": {"warp_grid": 4}}
+QUICK = RefineSettings(steps=4)
+NAMES = np.array(["upright", "lying", "ring"])
+
+
+def draw_shapes(per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A vertical bar, a horizontal bar, a ring: uint8, white on black."""
+    generator = np.random.default_rng(seed)
+    y, x = np.mgrid[:SIDE, :SIDE] + 0.5
+    images, labels = [], []
+    for label in range(3):
+        for _ in range(per_class):
+            cx, cy = 10 + generator.uniform(-1, 1, 2)
+            lean = generator.uniform(-0.15, 0.15)
+            u, v = x - cx + lean * (y - cy), y - cy + lean * (x - cx)
+            shapes = (
+                (abs(u) < 1.3) & (abs(v) < 7),
+                (abs(v) < 1.3) & (abs(u) < 7),
+                abs(np.hypot(u, v) - 5.5) < 1.2,
+            )
+            images.append(shapes[label] * 255)
+            labels.append(label)
+    return np.array(images, dtype=np.uint8), np.array(labels)
+
+
+def build(**changes) -> compvis.GrammarClassifier:
+    return compvis.GrammarClassifier(**(SMALL | changes))
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Fitted on three images a class, integer labels."""
+    return build().fit(*draw_shapes(3, seed=0))
+
+
+@pytest.fixture(scope="module")
+def named():
+    """Fitted on two images a class, string labels."""
+    images, labels = draw_shapes(2, seed=0)
+    return build().fit(images, list(NAMES[labels]))
+
+
+@pytest.fixture(scope="module")
+def parse(named):
+    return named.parse(draw_shapes(1, seed=3)[0][0], settings=QUICK)
+
+
+def test_predictions_have_the_promised_form_and_are_right(model):
+    images, labels = draw_shapes(3, seed=1)
+    assert isinstance(model, Classifier)
+    evidence, probabilities = model.log_evidence(images), model.predict_proba(images)
+    assert evidence.shape == probabilities.shape == (9, 3)
+    np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-9)
+    assert (probabilities >= 0).all()
+    predicted = model.predict(images)
+    np.testing.assert_array_equal(predicted, labels)
+    assert predicted.dtype.kind == "i"
+    np.testing.assert_array_equal(predicted, model.classes_[evidence.argmax(1)])
+    np.testing.assert_array_equal(predicted, model.classes_[probabilities.argmax(1)])
+
+
+def test_fit_returns_the_model_and_forgets(model):
+    images, labels = draw_shapes(1, seed=0)
+    again = build()
+    assert again.fit(*draw_shapes(2, seed=7)) is again
+    again.fit(images, labels + 5)
+    np.testing.assert_array_equal(again.classes_, [5, 6, 7])
+    fresh = build().fit(images, labels + 5)
+    np.testing.assert_array_equal(again.log_evidence(images), fresh.log_evidence(images))
+
+
+def test_string_labels_are_sorted_and_given_back(named):
+    images, labels = draw_shapes(1, seed=1)
+    assert named.classes_.tolist() == ["lying", "ring", "upright"]
+    np.testing.assert_array_equal(named.predict(images), NAMES[labels])
+
+
+@pytest.mark.parametrize("labels", [[7, -3, 40], (7, -3, 40), torch.tensor([7, -3, 40])], ids=type)
+def test_integer_labels_need_not_be_consecutive(labels):
+    images, _ = draw_shapes(1, seed=0)
+    few = build().fit(images, labels)
+    assert few.classes_.tolist() == [-3, 7, 40]
+    np.testing.assert_array_equal(few.predict(images), [7, -3, 40])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda images: images / 255.0,
+        lambda images: (images / 255.0).astype(np.float32),
+        lambda images: 255 - images,
+        lambda images: 1 - images / 255.0,
+        lambda images: np.repeat(images[..., None], 3, axis=-1),
+        lambda images: 255 - np.repeat(images[..., None], 3, axis=-1),
+        torch.from_numpy,
+    ],
+    ids=["float64", "float32", "dark on light", "float dark on light", "colour", "dark colour", "torch"],
+)
+def test_kind_colour_and_polarity_of_images_do_not_matter(model, change):
+    images, labels = draw_shapes(1, seed=2)
+    wanted = model.log_evidence(images)
+    np.testing.assert_allclose(model.log_evidence(change(images)), wanted, atol=0.02)
+    np.testing.assert_array_equal(model.predict(change(images)), labels)
+
+
+def test_images_may_be_larger_than_those_learned(model):
+    images, labels = draw_shapes(1, seed=2)
+    larger = images.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_array_equal(model.predict(larger), labels)
+
+
+def test_partial_fit_with_a_new_class_is_fit_on_all():
+    images, labels = draw_shapes(2, seed=0)
+    for given in (labels, NAMES[labels]):
+        # the ring (sorted in the middle among the names) comes last
+        parts = build().partial_fit(images[:4], given[:4]).partial_fit(images[4:], given[4:])
+        once = build().fit(images, given)
+        np.testing.assert_array_equal(parts.classes_, once.classes_)
+        np.testing.assert_array_equal(parts.log_evidence(images), once.log_evidence(images))
+
+
+def test_partial_fit_takes_every_kind_of_labels_that_fit_takes():
+    images, labels = draw_shapes(1, seed=0)
+    for first, unlike in ((labels, labels.astype(np.uint8)), (NAMES, NAMES.astype(object))):
+        assert len(build().fit(images, first).partial_fit(images, unlike).model.labels) == 6
+
+
+def test_partial_fit_refuses_labels_of_another_kind_and_stays_usable(named):
+    images, labels = draw_shapes(1, seed=1)
+    before = named.log_evidence(images)
+    with pytest.raises(InputError, match="same kind as fit had"):
+        named.partial_fit(images, labels)
+    np.testing.assert_array_equal(named.log_evidence(images), before)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda images, labels: (images[:1] * 0, labels[:1]), "shows no ink"),
+        (lambda images, labels: (images, labels[:2]), "exactly one label"),
+    ],
+    ids=["no ink", "label count"],
+)
+def test_a_refused_partial_fit_changes_nothing(change, message):
+    images, labels = draw_shapes(1, seed=0)
+    few = build().fit(images, labels)
+    before = few.log_evidence(images)
+    bad_images, bad_labels = change(images, labels - 1)  # a class that sorts before all others
+    with pytest.raises(InputError, match=message):
+        few.partial_fit(bad_images, bad_labels)
+    assert few.classes_.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(few.log_evidence(images), before)
+
+
+def test_progress_counts_images():
+    told, asked = [], []
+    images, labels = draw_shapes(1, seed=0)
+    build().fit(images, labels, progress=told.append).log_evidence(images, progress=asked.append)
+    assert told == [1, 2, 3]
+    assert asked[-1] == 3
+
+
+def test_a_parse_is_what_the_drawings_need(named, parse):
+    image = draw_shapes(1, seed=3)[0][0]
+    assert isinstance(parse, compvis.Parse)
+    assert isinstance(parse, ParseLike)
+    assert parse.label == "upright"
+    assert type(parse.label) is str
+    assert parse.image.shape == parse.rendering.shape == parse.residual.shape == (SIDE, SIDE)
+    np.testing.assert_allclose(parse.image, image / 255, atol=1e-6)
+    np.testing.assert_allclose(parse.residual, parse.image - parse.rendering)
+    assert np.abs(parse.residual).mean() < 0.5 * parse.image.mean()
+    place = named.classes_.tolist().index("upright")
+    assert parse.log_evidence == pytest.approx(named.log_evidence(image[None])[0, place], abs=1e-4)
+
+
+def test_scores_of_a_parse_name_its_nodes_and_add_up(named, parse):
+    addresses = {address for address, _ in parse.tree.walk()}
+    assert {address for address, _, _ in parse.scores} == addresses | {"image"}
+    prior = sum(nats for address, _, nats in parse.scores if address in addresses)
+    assert prior == pytest.approx(float(tree_log_prior(parse.tree, named.model.grammar)), abs=1e-2)
+
+
+def test_alternatives_are_other_classes_best_first(named, parse):
+    labels = [one.label for one in parse.alternatives]
+    assert sorted([*labels, parse.label]) == sorted(named.classes_.tolist())
+    evidence = [parse.log_evidence, *(one.log_evidence for one in parse.alternatives)]
+    assert evidence == sorted(evidence, reverse=True)
+    for one in parse.alternatives:
+        assert isinstance(one.tree, ParseTree)
+        assert one.alternatives == ()
+        np.testing.assert_array_equal(one.image, parse.image)
+
+
+def test_as_many_alternatives_as_asked_for(named):
+    image = draw_shapes(1, seed=3)[0][1]
+    assert named.parse(image, alternatives=0, settings=QUICK).alternatives == ()
+    assert len(named.parse(image, alternatives=1, settings=QUICK).alternatives) == 1
+    assert len(named.parse(image, alternatives=9, settings=QUICK).alternatives) == 2
+
+
+def test_colour_and_tensors_are_parsed_alike(named, parse):
+    image = draw_shapes(1, seed=3)[0][0]
+    colour = torch.from_numpy(np.repeat(1 - image[..., None] / 255, 3, axis=-1))
+    again = named.parse(colour, alternatives=0, settings=QUICK)
+    assert again.label == parse.label
+    np.testing.assert_allclose(again.rendering, parse.rendering, atol=1e-2)
+
+
+def test_integer_labels_come_back_from_parse_as_plain_integers(model):
+    found = model.parse(draw_shapes(1, seed=3)[0][2], alternatives=0, settings=QUICK)
+    assert found.label == 2
+    assert type(found.label) is int
+
+
+def test_a_page_names_the_label_and_the_alternatives(parse):
+    page = parse.to_html()
+    assert "<html" in page
+    assert "Parse as upright" in page
+    assert all(one.label in page for one in parse.alternatives)
+
+
+def test_samples_are_drawn_by_their_seed(named):
+    images, trees = named.sample("ring", 3, seed=4)
+    assert images.shape == (3, SIDE, SIDE)
+    assert len(trees) == 3
+    assert images.min() >= 0
+    assert images.max() <= 1
+    assert (images.max((1, 2)) > 0.5).all()
+    assert all(isinstance(tree, ParseTree) and tree.root.symbol.startswith("1/") for tree in trees)
+    np.testing.assert_array_equal(named.sample("ring", 3, seed=4)[0], images)
+    assert (named.sample("ring", 3, seed=5)[0] != images).any()
+    np.testing.assert_array_equal(named.predict(images), ["ring"] * 3)
+
+
+def test_spread_scales_how_far_samples_stray(model):
+    def strays(spread: float) -> float:
+        images = model.sample(0, 6, seed=0, spread=spread)[0]
+        return float(np.abs(images - model.sample(0, 6, seed=0, spread=1e-4)[0]).mean())
+
+    assert strays(0.1) < strays(1.0)
+
+
+def test_samples_that_cannot_be_drawn_are_refused(named):
+    with pytest.raises(InputError, match=r"There is no class 'square'; the classes are \['lying', "):
+        named.sample("square")
+    with pytest.raises(InputError, match="at least one exemplar, not n=0"):
+        named.sample("ring", 0)
+
+
+@pytest.mark.parametrize("kind", ["model", "named"])
+def test_a_saved_model_answers_the_same(request, kind, tmp_path):
+    fitted = request.getfixturevalue(kind)
+    images = draw_shapes(2, seed=6)[0]
+    fitted.save(tmp_path / "deep" / "model")
+    wanted = fitted.log_evidence(images)
+    for loaded in (type(fitted).load(tmp_path / "deep/model"), compvis.load(str(tmp_path / "deep/model"))):
+        assert type(loaded) is compvis.GrammarClassifier
+        assert loaded.options == fitted.options
+        assert loaded.classes_.tolist() == fitted.classes_.tolist()
+        np.testing.assert_array_equal(loaded.log_evidence(images), wanted)
+        np.testing.assert_array_equal(loaded.predict(images), fitted.predict(images))
+    assert sorted(p.name for p in (tmp_path / "deep/model").iterdir()) == [
+        "model.json",
+        "tensors.safetensors",
+    ]
+
+
+def test_a_model_of_mixed_order_saves_and_goes_on_learning(tmp_path):
+    images, labels = draw_shapes(2, seed=0)
+    order = np.random.default_rng(2).permutation(len(labels))
+    few = build(temperature=5.0, shortlist=4).fit(images[order], labels[order])
+    few.save(tmp_path)
+    loaded = compvis.load(tmp_path)
+    assert loaded.options == few.options
+    np.testing.assert_array_equal(loaded.model.labels, few.model.labels)
+    more, more_labels = draw_shapes(1, seed=1)
+    np.testing.assert_array_equal(
+        loaded.partial_fit(more, more_labels + 1).log_evidence(images),
+        few.partial_fit(more, more_labels + 1).log_evidence(images),
+    )
+
+
+def test_load_reads_baselines_too(tmp_path):
+    images, labels = draw_shapes(1, seed=0)
+    BASELINES["pixel_nearest"](size=16).fit(images, labels).save(tmp_path)
+    loaded = compvis.load(tmp_path)
+    assert type(loaded) is BASELINES["pixel_nearest"]
+    np.testing.assert_array_equal(loaded.predict(images), labels)
+
+
+def rewrite(folder, change) -> None:
+    description = json.loads((folder / "model.json").read_text())
+    change(description)
+    (folder / "model.json").write_text(json.dumps(description))
+
+
+def cut(file, share: float = 0.5) -> None:
+    file.write_bytes(file.read_bytes()[: int(share * file.stat().st_size)])
+
+
+DAMAGE = {
+    "no folder": (lambda f: [p.unlink() for p in f.iterdir()] and f.rmdir(), "no saved model"),
+    "no description": (lambda f: (f / "model.json").unlink(), "no saved model"),
+    "no tensors": (lambda f: (f / "tensors.safetensors").unlink(), "no saved model"),
+    "cut description": (lambda f: cut(f / "model.json"), "damaged"),
+    "cut tensors": (lambda f: cut(f / "tensors.safetensors"), "damaged"),
+    "empty tensors": (lambda f: (f / "tensors.safetensors").write_bytes(b""), "damaged"),
+    "binary description": (lambda f: (f / "model.json").write_bytes(b"\xff\xfe\x00\x81"), "damaged|no saved"),
+    "another version": (lambda f: rewrite(f, lambda d: d.update(version=99)), "format 1"),
+    "another format": (lambda f: rewrite(f, lambda d: d.update(format="other")), "format 1"),
+    "a list": (lambda f: (f / "model.json").write_text("[1, 2]"), "format 1|damaged"),
+    "no options": (lambda f: rewrite(f, lambda d: d.pop("options")), "incomplete"),
+    "no sizes": (lambda f: rewrite(f, lambda d: d.update(sizes=[])), "incomplete"),
+    "no classes of the grammar": (lambda f: rewrite(f, lambda d: d["grammar"].pop("classes")), "incomplete"),
+    "options of another kind": (lambda f: rewrite(f, lambda d: d.update(options=3)), "incomplete"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damaged_models_are_refused_in_one_sentence(named, name, tmp_path):
+    folder = tmp_path / "model"
+    named.save(folder)
+    damage, message = DAMAGE[name]
+    damage(folder)
+    with pytest.raises(InputError, match=message) as error:
+        compvis.GrammarClassifier.load(folder)
+    assert "\n" not in str(error.value)
+    assert str(error.value).endswith(".")
+    with pytest.raises(InputError):
+        compvis.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"domain": "clay"}, "no domain 'clay': use domain='ink'"),
+        ({"prior": {"wrap": 0.2}}, "wrap"),
+        ({"prior": {"warp": -1.0}}, "DeformationPrior.warp must be above 0"),
+        ({"match": {"pionts": 20}}, "pionts"),
+        ({"match": {"noise": 0.0}}, "MatchSettings.noise must be a finite number above 0"),
+        ({"pose": {"centre": 0.0}}, "PosePrior.centre"),
+        ({"short_list": 3}, "short_list"),
+    ],
+)
+def test_unknown_domains_and_options_are_refused(options, message):
+    with pytest.raises(InputError, match=message) as error:
+        compvis.GrammarClassifier(**options)
+    assert "\n" not in str(error.value)
+
+
+def bad_inputs():
+    """(name, images, labels, message) of what fit has to refuse."""
+    images, labels = draw_shapes(1, seed=0)
+    broken = images / 255.0
+    broken[1, 0, 0] = np.nan
+    blank = images.copy()
+    blank[2] = 255
+    return [
+        ("NaN", broken, labels, "NaN"),
+        ("out of range", images.astype(float), labels, "divide by 255"),
+        ("integers", images.astype(int), labels, "uint8"),
+        ("one image", images[0], labels, "first axis"),
+        ("empty", images[:0], labels[:0], "empty"),
+        ("list", list(images), labels, "numpy.stack"),
+        ("no ink", blank, labels, "Image 2 shows no ink"),
+        ("tiny", images[:, :2, :2], labels, "at least 3 x 3|too small"),
+        ("label count", images, labels[:2], "exactly one label"),
+        ("one class", images, labels * 0, "at least 2"),
+        ("one name", images, ["same"] * 3, "at least 2"),
+        ("real labels", images, labels + 0.5, "integers"),
+        ("deep labels", images, labels[:, None], "one-dimensional"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"), [b[1:] for b in bad_inputs()], ids=[b[0] for b in bad_inputs()]
+)
+def test_bad_images_and_labels_are_refused_in_one_sentence(images, labels, message):
+    with pytest.raises(InputError, match=message) as error:
+        build().fit(images, labels)
+    assert "\n" not in str(error.value)
+    assert str(error.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [(b[1], b[3]) for b in bad_inputs()[:8]],
+    ids=[b[0] for b in bad_inputs()[:8]],
+)
+def test_bad_questions_are_refused(model, images, message):
+    for ask in (model.predict, model.predict_proba, model.log_evidence):
+        with pytest.raises(InputError, match=message):
+            ask(images)
+
+
+def test_images_that_cannot_be_parsed_are_refused(model):
+    image = draw_shapes(1, seed=0)[0][0]
+    for bad, message in ((image * 0, "shows no ink"), (image[0], "shape"), (image / 255 * np.nan, "NaN")):
+        with pytest.raises(InputError, match=message):
+            model.parse(bad)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda model, path: model.predict(draw_shapes(1, 0)[0]),
+        lambda model, path: model.predict_proba(draw_shapes(1, 0)[0]),
+        lambda model, path: model.log_evidence(draw_shapes(1, 0)[0]),
+        lambda model, path: model.parse(draw_shapes(1, 0)[0][0]),
+        lambda model, path: model.sample(0),
+        lambda model, path: model.save(path),
+    ],
+    ids=["predict", "predict_proba", "log_evidence", "parse", "sample", "save"],
+)
+def test_an_unfitted_model_says_so(ask, tmp_path):
+    with pytest.raises(InputError, match="call fit first"):
+        ask(build(), tmp_path)
+
+
+def test_a_refused_fit_leaves_the_model_unfitted():
+    images, labels = draw_shapes(1, seed=0)
+    few = build()
+    with pytest.raises(InputError, match="shows no ink"):
+        few.fit(images * 0, labels)
+    with pytest.raises(InputError, match="call fit first"):
+        few.predict(images)
+
+
+def test_changed_fields_reach_the_options():
+    few = compvis.GrammarClassifier(prior={"warp": 0.31}, pose={"centre": 0.4}, match={"noise": 0.2}, seed=5)
+    default = compvis.GrammarClassifier().options
+    assert few.options.prior == dataclasses.replace(default.prior, warp=0.31)
+    assert few.options.pose == dataclasses.replace(default.pose, centre=0.4)
+    assert few.options.match == dataclasses.replace(default.match, noise=0.2)
+    assert few.options.seed == 5
+
+
+def test_the_package_names_what_users_import():
+    assert set(compvis.__all__) == {"GrammarClassifier", "Parse", "load"}
+    assert compvis.load is compvis.api.load
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        compvis.nonsense  # noqa: B018
