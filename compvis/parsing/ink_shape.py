@@ -9,7 +9,6 @@ from torch import Tensor
 
 from compvis.grammar.deformation import DeformationPrior, bernstein
 from compvis.grammar.ink import CharacterTemplate, StrokeTemplate, deformation_basis
-from compvis.parsing.appearance import GreyStack, canonical_picture, cell_modes
 from compvis.parsing.bezier import fit_substrokes, sample_beziers
 from compvis.parsing.decompose import Decomposition, decompose
 from compvis.parsing.ink_image import ink_frame
@@ -35,7 +34,6 @@ class InkShape:
     template: its strokes at rest, canonical frame. centre (2,), unit: where they lie in the image, pixels.
     size: (H, W) of the image. points (n, 2): points spread evenly over the skeleton, canonical frame; tangents
     (n, 2): unit tangents there, zero on dots. on, t (n,): the nearest sub-stroke and its Bezier parameter.
-    picture: its grey levels in the canonical frame.
     """
 
     template: CharacterTemplate
@@ -46,7 +44,6 @@ class InkShape:
     tangents: Float[Tensor, "n 2"]
     on: Int[Tensor, " n"]
     t: Float[Tensor, " n"]
-    picture: Float[Tensor, "24 24"]
 
     @property
     def pose(self) -> np.ndarray:
@@ -85,12 +82,11 @@ def describe(
     canonical = (torch.from_numpy(where) - centre) / unit
     on, t = _nearest(template.control_points, canonical)
     height, width = ink.shape
-    picture = canonical_picture(ink, centre, unit)
-    return InkShape(template, centre, unit, (height, width), canonical, torch.from_numpy(tangents), on, t, picture)
+    return InkShape(template, centre, unit, (height, width), canonical, torch.from_numpy(tangents), on, t)
 
 
-def shape_stacks(shape: InkShape, settings: MatchSettings) -> tuple[ShapeStack, GreyStack]:
-    """The matcher's arrays of one image (k = 1): its points, and its grey levels."""
+def shape_stack(shape: InkShape, settings: MatchSettings) -> ShapeStack:
+    """The matcher's arrays of one image (k = 1)."""
     control = shape.template.control_points
     ahead, behind = (shape.t + SLOPE_STEP).clamp(max=1), (shape.t - SLOPE_STEP).clamp(min=0)
     chord = torch.einsum("nk,nkd->nd", bernstein(ahead) - bernstein(behind), control[shape.on])
@@ -102,24 +98,14 @@ def shape_stacks(shape: InkShape, settings: MatchSettings) -> tuple[ShapeStack, 
     )
     rotation = principal_modes(full, settings.modes)
     x, y = shape.tangents.T
-    points = (
+    arrays = (
         shape.points,
         shape.tangents,
         full @ rotation,
         change @ rotation * per_length[:, None],
         torch.stack([*shape.points.T, x**2 - y**2, 2 * x * y]),
     )
-    grey = (shape.picture, cell_modes(shape.template.prior, rotation))
-    return ShapeStack(*map(_one, points)), GreyStack(*map(_one, grey))
-
-
-def shape_stack(shape: InkShape, settings: MatchSettings) -> ShapeStack:
-    """The points of :func:`shape_stacks` alone."""
-    return shape_stacks(shape, settings)[0]
-
-
-def _one(tensor: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(tensor.numpy(), dtype=np.float32)[None]
+    return ShapeStack(*(np.ascontiguousarray(a.numpy(), dtype=np.float32)[None] for a in arrays))
 
 
 def principal_modes(basis: Float[Tensor, "n r"], modes: int) -> Float[Tensor, "r m"]:
