@@ -41,7 +41,7 @@ class Parse:
     Attributes:
         image: ink, (H, W), 1 = full ink.
         label: the class it is parsed as.
-        log_evidence: log p(image | label), nats (two-way estimate over ink points).
+        log_evidence: log p(image | label), nats of independent observations (see ``GrammarClassifier.log_evidence``).
         tree: strokes and sub-strokes with their values; leaves carry control points in image pixels.
         scores: (address, name, nats) items of the refined tree's log joint: prior of every node, choices, pixels.
         rendering: what the tree draws, (H, W).
@@ -93,9 +93,9 @@ class GrammarClassifier:
         self,
         domain: str = "ink",
         *,
-        prior: Mapping[str, float] | None = None,
-        pose: Mapping[str, float] | None = None,
-        match: Mapping[str, float] | None = None,
+        prior: Mapping[str, int | float] | None = None,
+        pose: Mapping[str, int | float] | None = None,
+        match: Mapping[str, int | float] | None = None,
         device: str = "cpu",
         **options: Any,
     ) -> None:
@@ -126,9 +126,8 @@ class GrammarClassifier:
             InputError: images or labels that cannot be used, an image without ink, or fewer than two classes.
         """
         checked = check_images(images).cpu()
-        self.classes_, targets = encode_labels(labels, len(checked))
-        self.model = InkModel(self.options)
-        return self._learn(checked, targets.numpy(), progress)
+        classes, targets = encode_labels(labels, len(checked))
+        return self._learn(InkModel(self.options), classes, checked, targets.numpy(), progress)
 
     def partial_fit(self, images: Any, labels: Any) -> "GrammarClassifier":
         """Add images, of old or new classes, to what was learned; the same as one fit on all of them.
@@ -139,30 +138,33 @@ class GrammarClassifier:
         if not hasattr(self, "model"):
             return self.fit(images, labels)
         checked = check_images(images).cpu()
-        given = np.asarray(labels.cpu() if isinstance(labels, torch.Tensor) else labels)
+        given = np.asarray(labels.tolist() if isinstance(labels, torch.Tensor | np.ndarray) else labels)
         if given.ndim != 1 or given.dtype.kind != self.classes_.dtype.kind:
             raise InputError("Give partial_fit labels of the same kind as fit had: n integers or n strings.")
         merged = np.concatenate([self.classes_[self.model.labels], given])
-        classes, targets = encode_labels(merged, len(self.model.labels) + len(checked))
-        self.model.labels = targets.numpy()[: len(self.model.labels)]
-        self.classes_ = classes
-        return self._learn(checked, targets.numpy()[len(self.model.labels) :], None)
+        known = len(self.model.labels)
+        classes, targets = encode_labels(merged, known + len(checked))
+        model = InkModel(self.options)
+        model.shapes, model.labels = self.model.shapes, targets.numpy()[:known]
+        return self._learn(model, classes, checked, targets.numpy()[known:], None)
 
     def log_evidence(self, images: Any, progress: Callable[[int], None] | None = None) -> np.ndarray:
         """log p(image | class), (n, classes), nats, columns ``classes_``.
 
-        The two-way evidence (:mod:`compvis.parsing.evidence`) over the ink's points, place and size.
+        The two-way evidence (:mod:`compvis.parsing.evidence`) of the ink's points, place and size, as a composite
+        likelihood: ``temperature`` points count as one independent observation.
         """
         checked = self._ready(images)
         return _with_clear_errors(lambda: self.model.log_evidence(checked, progress=progress))
 
     def predict_proba(self, images: Any) -> np.ndarray:
-        """Probabilities (n, classes), columns ``classes_``: softmax of evidence over ``temperature``."""
-        return posterior(self.log_evidence(images), self.options.temperature)
+        """Probabilities (n, classes), columns ``classes_``: softmax of the evidence."""
+        return posterior(self.log_evidence(images))
 
     def predict(self, images: Any) -> np.ndarray:
         """The class of largest evidence of each image, (n,)."""
-        return self.classes_[self.log_evidence(images).argmax(1)]
+        best = self.log_evidence(images).argmax(1)
+        return self.classes_[best]
 
     def parse(self, image: Any, alternatives: int = 2, settings: RefineSettings | None = None) -> Parse:
         """Explain one image (H, W) or (H, W, 3): the best class's tree, refined through the renderer, and others.
@@ -267,11 +269,14 @@ class GrammarClassifier:
             ) from error
         except (ValueError, SafetensorError, OSError) as error:
             raise InputError(f"The model in {folder} is damaged: save it again.") from error
-        if description.get("format") != _FORMAT or description.get("version") != _VERSION:
+        if not isinstance(description, dict) or (description.get("format"), description.get("version")) != (
+            _FORMAT,
+            _VERSION,
+        ):
             raise InputError(f"{folder} does not hold a grammar of format {_VERSION}: save it again.")
         try:
             return cls._restore(description, tensors)
-        except (KeyError, IndexError, ValueError) as error:
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise InputError(f"The model in {folder} is incomplete: save it again.") from error
 
     @classmethod
@@ -293,10 +298,12 @@ class GrammarClassifier:
         ]
         back = np.argsort(description["order"])
         model.model = InkModel(model.options).adopt([shapes[i] for i in back], np.array(labels)[back])
+        model.model.names = tuple(one.label for one in grammar.classes)
         return model
 
-    def _learn(self, images, targets, progress) -> "GrammarClassifier":
-        _with_clear_errors(lambda: self.model.learn(images, targets, progress))
+    def _learn(self, model, classes, images, targets, progress) -> "GrammarClassifier":
+        _with_clear_errors(lambda: model.learn(images, targets, progress))
+        self.model, self.classes_ = model, classes
         return self
 
     def _ready(self, images: Any) -> torch.Tensor:
@@ -325,6 +332,6 @@ def load(path: str | Path) -> Any:
         InputError: no such model, or one that this version cannot read.
     """
     description = Path(path) / "model.json"
-    if description.is_file() and f'"{_FORMAT}"' in description.read_text(encoding="utf-8")[:200]:
+    if description.is_file() and f'"{_FORMAT}"'.encode() in description.read_bytes()[:200]:
         return GrammarClassifier.load(path)
     return load_baseline(path)

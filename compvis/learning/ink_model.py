@@ -36,8 +36,8 @@ class InkOptions:
     shortlist: templates matched in full for an image, found by a coarse forward match of all; shortlist_a_class of
     every class are always among them. coarse_every, coarse_modes, coarse_steps: that match's share of points, its
     modes and annealing steps. background: other characters that estimate log p(image); background_temperature: of
-    their power mean. temperature: of ``predict_proba``, evidence is divided by it (points of one stroke are not
-    independent, so that raw evidence is too sure). seed: of the background's draw.
+    their power mean. temperature: points per independent observation, see :meth:`InkModel.class_evidence`.
+    seed: of the background's draw.
     """
 
     prior: DeformationPrior = HANDWRITING
@@ -50,17 +50,14 @@ class InkOptions:
     coarse_steps: int = 3
     background: int = 64
     background_temperature: float = 15.0
-    temperature: float = 6.0
+    temperature: float = 8.0
     seed: int = 0
     device: str = "cpu"
 
 
 @dataclass(frozen=True, eq=False)
 class MatchedImages:
-    """Images against templates: evidence (n, k) of each pair, nats, and which pairs were matched in full (n, k).
-
-    Pairs that the shortlist left out have evidence -inf.
-    """
+    """Images against templates: evidence (n, k), nats, -inf where the shortlist left a pair out; and the images."""
 
     evidence: np.ndarray
     shapes: list[InkShape]
@@ -78,6 +75,7 @@ class InkModel:
         self.shapes: list[InkShape] = []
         self.labels = np.zeros(0, dtype=np.int64)
         self.classes = np.zeros(0, dtype=np.int64)
+        self.names: tuple[str, ...] = ()
 
     def learn(self, images: Float[Tensor, "n H W"], labels: np.ndarray, progress=None) -> "InkModel":
         """Add one template an image; earlier ones stay. Equal to learning all images at once.
@@ -117,9 +115,12 @@ class InkModel:
     def grammar(self) -> InkGrammar:
         """The grammar: an Or-rule over classes, each an Or-rule over its templates, in the order of ``members``."""
         templates = [self.shapes[i].template for c in self.classes for i in self.members(c)]
-        return InkGrammar.of(templates, [str(c) for c in self.classes for _ in self.members(c)])
+        names = self.names or tuple(str(c) for c in self.classes)
+        return InkGrammar.of(
+            templates, [names[i] for i, c in enumerate(self.classes) for _ in self.members(c)]
+        )
 
-    def members(self, label: int) -> np.ndarray:
+    def members(self, label: int | np.integer) -> np.ndarray:
         """Rows of the templates of a class."""
         return np.flatnonzero(self.labels == label)
 
@@ -134,12 +135,9 @@ class InkModel:
         images = ShapeStack.join([shape_stack(shape, options.match) for shape in shapes])
         keep = self._shortlist(images)
         row, template = np.nonzero(keep)
-        _, forward = match(
-            self.stack, images.seen, np.stack([template, row], 1), options.match, options.device
-        )
-        _, backward = match(
-            images, self.stack.seen, np.stack([row, template], 1), options.match, options.device
-        )
+        ahead, back = np.stack([template, row], 1), np.stack([row, template], 1)
+        _, forward = match(self.stack, images.seen, ahead, options.match, options.device)
+        _, backward = match(images, self.stack.seen, back, options.match, options.device)
         of_image = np.array(
             [power_mean(forward[row == i], options.background_temperature) for i in range(len(shapes))]
         )
@@ -172,9 +170,15 @@ class InkModel:
         return keep
 
     def class_evidence(self, matched: MatchedImages) -> np.ndarray:
-        """log p(image | class), (n, classes), nats: the Or-rule sums over a class's templates, equal weights."""
+        """log p(image | class), (n, classes), nats: the Or-rule sums over a class's templates, equal weights.
+
+        Points along one stroke err together, so that n of them are worth fewer independent observations. The
+        evidence of each template is divided by ``temperature``: that many points count as one observation (a
+        composite likelihood, Varin, Reid and Firth, Statistica Sinica 21, 2011). With it the sum over templates
+        weighs more than the luckiest one, and class probabilities are calibrated.
+        """
         columns = [
-            logsumexp(matched.evidence[:, own], axis=1) - np.log(len(own))
+            logsumexp(matched.evidence[:, own] / self.options.temperature, axis=1) - np.log(len(own))
             for own in (self.members(label) for label in self.classes)
         ]
         return np.stack(columns, axis=1)
@@ -190,7 +194,6 @@ class InkModel:
         return np.concatenate(found)
 
 
-def posterior(log_evidence: np.ndarray, temperature: float) -> np.ndarray:
-    """Class probabilities (n, classes) under equal prior odds, evidence divided by the temperature."""
-    scaled = log_evidence / temperature
-    return np.exp(scaled - logsumexp(scaled, axis=1, keepdims=True))
+def posterior(log_evidence: np.ndarray) -> np.ndarray:
+    """Class probabilities (n, classes) under equal prior odds."""
+    return np.exp(log_evidence - logsumexp(log_evidence, axis=1, keepdims=True))

@@ -4,7 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-MINIMUM_UNIT = 3.0
+from compvis.data.check import InputError
+
+MINIMUM_UNIT = 1.0
 """Least size of a character's frame, in pixels: a dot has no extent of its own to be measured by."""
 
 
@@ -31,7 +33,7 @@ def to_ink(images: Float[Tensor, "n H W"]) -> Float[Tensor, "n H W"]:
     """
     n, height, width = images.shape
     if min(height, width) < 3:
-        raise ValueError(f"Images of {height} x {width} are too small; give images of at least 3 x 3 pixels.")
+        raise InputError(f"Images of {height} x {width} are too small; give images of at least 3 x 3 pixels.")
     images = images.to(torch.float32)
     if not bool(torch.isfinite(images).all()):
         raise ValueError("Images hold NaN or infinite values; remove them first.")

@@ -36,7 +36,7 @@ class MatchSettings:
 
     points: int = 48
     modes: int = 24
-    sharpness: float = 1.0
+    sharpness: float = 0.7
     outlier: float = 0.05
     area: float = 16.0
     noise: float = 0.12
