@@ -1,10 +1,9 @@
 """One-shot classification in episodes: error with its interval, seconds a trial, every trial in the record.
 
-    python experiments/one_shot.py                                     # the grammar on the 20 official runs
-    python experiments/one_shot.py data=omniglot_random                # 100 random runs of background
-    alphabets python experiments/one_shot.py experiment=one_shot_prototypical    # learns from the background
-    first python experiments/one_shot.py -m model=hog_svm,pixel_nearest hydra/launcher=joblib
-    hydra.launcher.n_jobs=2
+    python experiments/one_shot.py                          # the grammar on the 20 official runs
+    python experiments/one_shot.py data=omniglot_random     # on 100 random runs of background alphabets
+    python experiments/one_shot.py experiment=one_shot_prototypical     # learns from the background first
+    python experiments/one_shot.py -m model=hog_svm,pixel_nearest hydra/launcher=joblib
 
 Needs Omniglot (downloaded on first use, or COMPVIS_DATA). Interrupted runs go on where they stopped.
 """

@@ -1,11 +1,10 @@
 """Accuracy against training images a class: fit on a few-shot subset, test on fixed rows.
 
     python experiments/sample_efficiency.py size=n10 seed=0                # the grammar on MNIST, one subset
-    python experiments/sample_efficiency.py experiment=mnist_few           # 1 and 4 a class, all models, 10
-    subsets python experiments/sample_efficiency.py experiment=mnist_more          # 10 and 100 a class, 5
-    subsets python experiments/sample_efficiency.py -m data=digits size=n1,n4 seed=0,1 model=grammar,cnn
-    python experiments/figures.py                                          # curves and tables from the
-    records
+    python experiments/sample_efficiency.py experiment=mnist_few    # 1 and 4 a class, all models, 10 subsets
+    python experiments/sample_efficiency.py experiment=mnist_more   # 10 and 100 a class, 5 subsets
+    python experiments/sample_efficiency.py -m data=digits size=n1,n4 seed=0,1 model=grammar,cnn
+    python experiments/figures.py                                   # curves and tables from the records
 
 The seed draws the subset and starts the model, so runs of one seed are paired across models. The record holds
 every image's answer. Needs MNIST (downloaded on first use, or COMPVIS_DATA); data=digits needs nothing.

@@ -1,9 +1,8 @@
 """Random search with a fixed number of settings, the same for the grammar and for every baseline.
 
     python experiments/tune.py model=cnn                              # MNIST rows 40,000-49,999 judge
-    python experiments/tune.py data=omniglot_random model=hog_svm     # random runs of background alphabets
-    judge python experiments/tune.py space=grammar                          # a space of its own,
-    configs/space
+    python experiments/tune.py data=omniglot_random model=hog_svm     # random background runs judge
+    python experiments/tune.py space=grammar                          # the grammar, a space of its own
 
 The first setting judged is the default one. A setting's score is the mean accuracy over sizes and subsets, or
 over episodes. The record keeps every setting in order; interrupted searches go on where they stopped.
@@ -18,7 +17,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from compvis.baselines.search_spaces import SEARCH_SPACES
-from compvis.baselines.tuning import random_search, resolve_params
+from compvis.baselines.tuning import group_params, random_search, resolve_params
 from compvis.data.splits import few_shot
 from compvis.evaluation.protocols import build_factory, score_episodes, score_subsets
 from compvis.running import Run, resolve_config, start_run
@@ -70,7 +69,7 @@ def judge(cfg: DictConfig, run: Run) -> Callable[[dict[str, Any]], float]:
         known = next(earlier, None)
         if known is not None:
             return known["score"]
-        resolved = params if augmentation is None else resolve_params(params, augmentation)
+        resolved = group_params(params) if augmentation is None else resolve_params(params, augmentation)
         with run.record.time("judge"):
             accuracy = score(lambda: factory(**resolved))
         run.record.add_row({"setting": len(run.record.rows), "params": params, "score": accuracy})

@@ -144,3 +144,15 @@ def resolve_params(params: Mapping[str, Any], augmentation: Deformation) -> dict
         return own
     scaled = augmentation.scaled(inner.pop("factor", 1.0))
     return own | {"augmentation": replace(scaled, **inner)}
+
+
+def group_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Gather dotted keys of a flat setting: `{"match.noise": 0.1}` becomes `{"match": {"noise": 0.1}}`."""
+    grouped: dict[str, Any] = {}
+    for key, value in params.items():
+        group, dot, name = key.partition(".")
+        if dot:
+            grouped.setdefault(group, {})[name] = value
+        else:
+            grouped[key] = value
+    return grouped

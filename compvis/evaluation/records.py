@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,8 @@ def accuracy_interval(results: Sequence[Result]) -> Interval:
     if len(results) == 1:
         trials, errors = results[0].metrics["trials"], results[0].metrics["errors"]
         return wilson_interval(trials - errors, trials)
-    return metric_interval(results, "accuracy")
+    interval = metric_interval(results, "accuracy")
+    return replace(interval, low=max(interval.low, 0.0), high=min(interval.high, 1.0))
 
 
 def compare_models(results: Iterable[Result], first: str, second: str, metric: str) -> Comparison:

@@ -196,14 +196,16 @@ def _value(value: Tensor) -> str:
 def _alternatives(parse: ParseLike) -> str:
     if not parse.alternatives:
         return '<p class="hint">None were kept.</p>'
-    best = max(other.log_evidence for other in parse.alternatives)
-    shares = _shares(parse.alternatives)
+    own = [] if any(other.label == parse.label for other in parse.alternatives) else [parse]
+    listed = [*own, *parse.alternatives]
+    best = max(other.log_evidence for other in listed)
+    shares = _shares(listed)
     rows = "".join(
         f'<tr><th scope="row">{escape(str(other.label))}</th>'
         f'<td class="nats">{_nats(other.log_evidence)}</td>'
         f'<td class="nats">{_nats(other.log_evidence - best)}</td>'
         f'<td class="bar"><span style="width:{100 * share:.1f}%"></span><i>{_percent(share)}</i></td></tr>'
-        for other, share in zip(parse.alternatives, shares, strict=True)
+        for other, share in zip(listed, shares, strict=True)
     )
     return (
         '<table class="alternatives"><thead><tr><th scope="col">label</th><th scope="col">log evidence</th>'

@@ -10,7 +10,7 @@ import pytest
 from compvis.baselines.augmentation import HEAVY
 from compvis.baselines.registry import BASELINES
 from compvis.baselines.search_spaces import SEARCH_SPACES
-from compvis.baselines.tuning import Choice, LogUniform, Uniform, random_search, resolve_params
+from compvis.baselines.tuning import Choice, LogUniform, Uniform, group_params, random_search, resolve_params
 
 SPACE = {"x": Uniform(-1.0, 2.0), "y": LogUniform(0.01, 100.0), "z": Choice(("a", "b", (1, 2)))}
 
@@ -79,3 +79,8 @@ def test_every_baseline_has_a_space_of_its_own_parameters():
             model = BASELINES[name](**resolve_params(drawn, HEAVY))
             assert dataclasses.is_dataclass(model)
             assert set(model.params()) >= {key.split(".")[0] for key in drawn}
+
+
+def test_dotted_keys_are_gathered_into_their_groups():
+    flat = {"match.noise": 0.1, "temperature": 6.0, "match.steps": 8}
+    assert group_params(flat) == {"match": {"noise": 0.1, "steps": 8}, "temperature": 6.0}

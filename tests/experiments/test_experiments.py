@@ -9,7 +9,18 @@ from fakes import ROOT
 
 from compvis.running import RunRecord
 
-FAKE = ("++model._target_=fakes.Nearest", "~model.domain")
+GRAMMAR_ONLY = (
+    "domain",
+    "prior",
+    "pose",
+    "match",
+    "shortlist",
+    "background",
+    "background_temperature",
+    "temperature",
+    "device",
+)
+FAKE = ("++model._target_=fakes.Nearest", *(f"~model.{key}" for key in GRAMMAR_ONLY))
 DIGITS = ("data=digits",)
 RUNS = (
     "data=omniglot_official",
