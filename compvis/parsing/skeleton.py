@@ -12,7 +12,7 @@ from torch import Tensor
 from compvis.parsing.skeleton_blobs import collapse_dots
 from compvis.parsing.skeleton_trace import trace_chains
 
-THICK_ENOUGH = 5.0
+THICK_ENOUGH = 9.0
 """Pen width, in working pixels, from which thinning is trusted; thinner ink is enlarged first."""
 
 
@@ -63,7 +63,7 @@ class SkeletonGraph:
         return np.concatenate([edge.points for edge in self.edges])
 
 
-def skeleton_graph(ink: Tensor | np.ndarray, threshold: float = 0.5) -> SkeletonGraph:
+def skeleton_graph(ink: Tensor | np.ndarray, threshold: float = 0.7) -> SkeletonGraph:
     """Thin an ink image and trace its skeleton.
 
     Thin ink (small images) is enlarged by cubic interpolation before it is cut at ``threshold``. Spurs
