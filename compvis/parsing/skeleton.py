@@ -12,8 +12,11 @@ from torch import Tensor
 from compvis.parsing.skeleton_blobs import collapse_dots
 from compvis.parsing.skeleton_trace import trace_chains
 
-THICK_ENOUGH = 9.0
+THICK_ENOUGH = 14.0
 """Pen width, in working pixels, from which thinning is trusted; thinner ink is enlarged first."""
+
+MOST_SIDE = 320
+"""Longer side, in pixels, that an image is enlarged to at most."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class SkeletonGraph:
         return np.concatenate([edge.points for edge in self.edges])
 
 
-def skeleton_graph(ink: Tensor | np.ndarray, threshold: float = 0.7) -> SkeletonGraph:
+def skeleton_graph(ink: Tensor | np.ndarray, threshold: float = 0.65) -> SkeletonGraph:
     """Thin an ink image and trace its skeleton.
 
     Thin ink (small images) is enlarged by cubic interpolation before it is cut at ``threshold``. Spurs
@@ -115,7 +118,8 @@ def _enlargement(array: np.ndarray, threshold: float) -> int:
     distance = _distance_to_paper(array >= threshold)
     # across a bar of width w the mean distance to its sides is about w / 4
     width = 4 * float(distance[distance > 0].mean()) - 1
-    return int(np.clip(np.ceil(THICK_ENOUGH / max(width, 0.6)), 1, 8))
+    most = min(8, max(1, MOST_SIDE // max(array.shape)))
+    return int(np.clip(np.ceil(THICK_ENOUGH / max(width, 0.6)), 1, most))
 
 
 def _distance_to_paper(mask: np.ndarray) -> np.ndarray:
