@@ -64,7 +64,7 @@ class Parse:
 
     def to_html(self) -> str:
         """A self-contained page: pictures, strokes, the tree with its scores, the alternatives."""
-        return parse_page(self)
+        return parse_page(self)  # pyright: ignore[reportArgumentType] (the protocol is read-only in use)
 
 
 class GrammarClassifier:

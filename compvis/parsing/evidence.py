@@ -97,7 +97,8 @@ def power_mean(log_values: np.ndarray, temperature: float) -> np.ndarray:
     logs, a lower bound of it (Jensen) with far less variance.
     """
     count = log_values.shape[-1]
-    return np.asarray(temperature * (logsumexp(log_values / temperature, axis=-1) - math.log(count)))
+    log_sum = np.asarray(logsumexp(log_values / temperature, axis=-1))
+    return np.asarray(temperature * (log_sum - math.log(count)))
 
 
 def two_way_evidence(

@@ -97,9 +97,11 @@ class ShapeStack:
     def coarse(self, every: int, modes: int) -> "ShapeStack":
         """Every ``every``-th point and the first ``modes`` modes only, for a cheap first look."""
         return ShapeStack(
-            *(np.ascontiguousarray(a[:, ::every]) for a in (self.rest, self.tangent)),
-            *(np.ascontiguousarray(a[:, ::every, :modes]) for a in (self.basis, self.slope)),
-            np.ascontiguousarray(self.seen[:, :, ::every]),
+            rest=np.ascontiguousarray(self.rest[:, ::every]),
+            tangent=np.ascontiguousarray(self.tangent[:, ::every]),
+            basis=np.ascontiguousarray(self.basis[:, ::every, :modes]),
+            slope=np.ascontiguousarray(self.slope[:, ::every, :modes]),
+            seen=np.ascontiguousarray(self.seen[:, :, ::every]),
         )
 
     def turned(self, matrix: np.ndarray) -> np.ndarray:
@@ -142,10 +144,12 @@ def match(
         if torch.device(device).type == "cpu":
             match_pairs(*arrays, seen, pairs[0], pairs[1], schedule, options, z, scores)
         else:
-            rows = [torch.from_numpy(a[pairs[0]]).to(device) for a in arrays]
-            rows.append(torch.from_numpy(seen[pairs[1]]).to(device))
-            constants = (torch.from_numpy(schedule).to(device), torch.from_numpy(options).to(device))
-            z, scores = (result.cpu().numpy() for result in match_eager(*rows, *constants))
+            rest, tangent, basis, slope, target, annealing, scalars = (
+                torch.from_numpy(a).to(device)
+                for a in (*(a[pairs[0]] for a in arrays), seen[pairs[1]], schedule, options)
+            )
+            found = match_eager(rest, tangent, basis, slope, target, annealing, scalars)
+            z, scores = (result.cpu().numpy() for result in found)
     return z, forward_evidence(scores, seen.shape[2])
 
 

@@ -66,7 +66,7 @@ class SkeletonGraph:
         return np.concatenate([edge.points for edge in self.edges])
 
 
-def skeleton_graph(ink: Tensor | np.ndarray, threshold: float = 0.65) -> SkeletonGraph:
+def skeleton_graph(ink: Tensor | np.ndarray, threshold: float = 0.6) -> SkeletonGraph:
     """Thin an ink image and trace its skeleton.
 
     Thin ink (small images) is enlarged by cubic interpolation before it is cut at ``threshold``. Spurs

@@ -1,7 +1,8 @@
 """Dots: compact components of ink are marks, not strokes, and have no skeleton worth tracing."""
 
 import numpy as np
-from scipy.ndimage import binary_fill_holes, distance_transform_edt, find_objects, label
+from scipy.ndimage import binary_fill_holes, distance_transform_edt
+from skimage.measure import label, regionprops
 
 MOST_ELONGATED = 2.2
 """A component whose longer side is below this many times its thickness is a dot."""
@@ -22,16 +23,15 @@ def collapse_dots(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         The mask to be thinned, and the ink with the pinholes of its dots filled (for measuring widths).
     """
-    labels, _ = label(mask, structure=np.ones((3, 3)))
     thin, filled = mask.copy(), mask.copy()
-    for index, (rows, columns) in enumerate(find_objects(labels), start=1):
-        own = labels[rows, columns] == index
+    for component in regionprops(np.asarray(label(mask, connectivity=2))):
+        (rows, columns), own = component.slice, component.image
         if max(own.shape) >= MOST_EXTENT * max(mask.shape):
             continue
         solid = np.asarray(binary_fill_holes(own))
         if own.sum() < LEAST_FILLED * solid.sum():
             continue
-        distance = distance_transform_edt(np.pad(solid, 1))[1:-1, 1:-1]
+        distance = np.asarray(distance_transform_edt(np.pad(solid, 1)))
         thickness = max(2 * float(distance.max()) - 1, 1.0)
         if max(own.shape) >= MOST_ELONGATED * thickness:
             continue
