@@ -136,7 +136,7 @@ def test_quickstart_leaves_figures_records_and_parses(experiment, capsys):
     names = ("grammar", "cnn", "hog_svm", "pixel_nearest", "tangent_nearest")
     absent = [f"~model@models.{name}" for name in names]
     models = "+models={grammar:{_target_:fakes.Nearest},nearest:{_target_:fakes.Nearest,blur:1.0}}"
-    out = experiment("quickstart", *absent, models, "parses=2", "sizes=[1,2]")
+    out = experiment("quickstart", *absent, "~models.cnn", models, "parses=2", "sizes=[1,2]")
     assert {path.name for path in (out / "figures").iterdir()} == {
         "comparison.md", "efficiency-digits.png", "generated.png", "parses.png",
     }  # fmt: skip
