@@ -154,7 +154,7 @@ def match(
 
 
 def forward_evidence(scores: np.ndarray, points: int) -> np.ndarray:
-    """Laplace estimate of log p(ink | template) from the matcher's scores (p, 4), nats.
+    """Laplace estimate of log p(ink | template) from the matcher's scores (p, 3), nats.
 
     The prior is standard normal in both coordinates, which share the matrix of the log determinant: the estimate is
     log p(ink | z) - |z|^2 / 2 - 2 log det / 2 (MacKay, Information Theory, 2003, section 27). The density is over

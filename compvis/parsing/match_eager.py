@@ -13,14 +13,14 @@ def match_eager(
     seen: Float[Tensor, "p 4 m"],
     schedule: Float[Tensor, " s"],
     options: Float[Tensor, " 6"],
-) -> tuple[Float[Tensor, "p 2 r"], Float[Tensor, "p 4"]]:
+) -> tuple[Float[Tensor, "p 2 r"], Float[Tensor, "p 3"]]:
     """Match ``p`` templates on ``p`` observations; the arguments are those of :func:`match_kernel.match_pairs`.
 
     Returns:
-        z (p, 2, r) and the scores (p, 4): log-likelihood, squared norm of z, log det, log-likelihood at rest.
+        z (p, 2, r) and the scores (p, 3): log-likelihood, squared norm of z, log det.
     """
     sharpness, slack, outlier, noise, area, concentration = options.unbind()
-    n, r = basis.shape[-2:]
+    r = basis.shape[-1]
     points, orientation = seen[:, :2].mT, seen[:, 2:]
     squared_length = tangent.square().sum(-1).clamp(min=1e-12)
     double = torch.stack(
@@ -45,13 +45,8 @@ def match_eager(
     stretch = (tangent + slope @ z).norm(dim=-1).clamp(min=0.05)
     stretch = torch.where(tangent.abs().sum(-1) > 0, stretch, torch.ones_like(stretch))
     density = (1 - outlier) / (2 * torch.pi * noise**2 * concentration)
-    log_likelihoods = []
-    for at, share in (
-        (moved, stretch / stretch.sum(1, keepdim=True)),
-        (rest, torch.full_like(stretch, 1 / n)),
-    ):
-        kernel = (agreement - 0.5 * torch.cdist(at, points).square() / noise**2).exp()
-        mixture = density * (share[..., None] * kernel).sum(1) + outlier / area
-        log_likelihoods.append(mixture.log().sum(1))
-    scores = torch.stack([log_likelihoods[0], z.square().sum((1, 2)), log_det, log_likelihoods[1]], 1)
+    share = stretch / stretch.sum(1, keepdim=True)
+    kernel = (agreement - 0.5 * torch.cdist(moved, points).square() / noise**2).exp()
+    mixture = density * (share[..., None] * kernel).sum(1) + outlier / area
+    scores = torch.stack([mixture.log().sum(1), z.square().sum((1, 2)), log_det], 1)
     return z.mT, scores

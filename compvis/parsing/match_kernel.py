@@ -8,8 +8,8 @@ from typing import no_type_check
 import numba
 import numpy as np
 
-SCORES = 4
-"""Columns of a pair's scores: log-likelihood, squared norm of z, log det, log-likelihood without deformation."""
+SCORES = 3
+"""Columns of a pair's scores: log-likelihood, squared norm of z, log det."""
 
 
 @numba.njit(inline="always", fastmath=True)
@@ -143,23 +143,21 @@ def _match_one(rest, tangent, basis, slope, seen, schedule, options, z, scores):
         total += stretch[i]
     density = (1 - outlier) / (2 * np.pi * noise * noise * options[5])
     scale = np.float32(-0.5) / (noise * noise)
-    for still in range(2):
-        column[:] = 0
-        for i in range(n):
-            x = rest[i, 0] if still else moved[i, 0]
-            y = rest[i, 1] if still else moved[i, 1]
-            share = np.float32(1.0 / n) if still else stretch[i] / total
-            c, s = sharpness * direction[i, 0], sharpness * direction[i, 1]
-            for j in range(m):
-                dx = seen[0, j] - x
-                dy = seen[1, j] - y
-                column[j] += share * _exp(
-                    (dx * dx + dy * dy) * scale + c * seen[2, j] + s * seen[3, j] - sharpness
-                )
-        log_likelihood = 0.0
+    column[:] = 0
+    for i in range(n):
+        x, y = moved[i, 0], moved[i, 1]
+        share = stretch[i] / total
+        c, s = sharpness * direction[i, 0], sharpness * direction[i, 1]
         for j in range(m):
-            log_likelihood += np.log(density * column[j] + outlier / area)
-        scores[3 if still else 0] = log_likelihood
+            dx = seen[0, j] - x
+            dy = seen[1, j] - y
+            column[j] += share * _exp(
+                (dx * dx + dy * dy) * scale + c * seen[2, j] + s * seen[3, j] - sharpness
+            )
+    log_likelihood = 0.0
+    for j in range(m):
+        log_likelihood += np.log(density * column[j] + outlier / area)
+    scores[0] = log_likelihood
     squared = 0.0
     for k in range(r):
         squared += z[0, k] ** 2 + z[1, k] ** 2
@@ -170,7 +168,7 @@ def _match_one(rest, tangent, basis, slope, seen, schedule, options, z, scores):
 @numba.njit(fastmath=True, cache=True, parallel=True)
 @no_type_check
 def match_pairs(rest, tangent, basis, slope, seen, template, observation, schedule, options, z, scores):
-    """Match pair p: template ``template[p]`` on observation ``observation[p]``; fills z (p, 2, r), scores (p, 4)."""
+    """Match pair p: template ``template[p]`` on observation ``observation[p]``; fills z (p, 2, r), scores (p, 3)."""
     for p in numba.prange(template.shape[0]):
         a, b = template[p], observation[p]
         _match_one(rest[a], tangent[a], basis[a], slope[a], seen[b], schedule, options, z[p], scores[p])
