@@ -1,15 +1,18 @@
 """What every data set hands out: labelled images, and few-shot episodes.
 
-Images are uint8 in the polarity each loader states. All the sets of handwriting here are bright ink (255) on
-dark paper (0); nothing inverts them on the way.
+Images are uint8, grey or RGB, in the polarity each loader states. All the sets of handwriting here are bright
+ink (255) on dark paper (0); nothing inverts them on the way. Photographs are colour (`compvis.data.views`).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Shaped
 from numpy import ndarray
+
+Kind = TypeVar("Kind", bound="LabelledImages")
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class LabelledImages:
     """Images of one size with a class number each.
 
     Attributes:
-        images: (n, H, W) uint8, in the polarity the loader states.
+        images: (n, H, W) grey or (n, H, W, 3) RGB, uint8, in the polarity the loader states.
         labels: (n,) int64, indices into `class_names`.
         class_names: one name per class number; a subset keeps them all, so that numbers keep their meaning.
         name: which set this is.
@@ -44,11 +47,15 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def subset(self, indices: Shaped[ndarray, "k"] | Iterable[int]) -> "LabelledImages":
+    def subset(self: Kind, indices: Shaped[ndarray, "k"] | Iterable[int]) -> Kind:
         """The images at `indices` (integers in any order, or a boolean mask), with the same class names."""
         if not isinstance(indices, ndarray):
             indices = np.fromiter(indices, dtype=np.int64)
-        return replace(self, images=self.images[indices], labels=self.labels[indices])
+        return replace(self, **{name: getattr(self, name)[indices] for name in self._by_row()})
+
+    def _by_row(self) -> tuple[str, ...]:
+        """Names of the attributes that have one entry a row."""
+        return ("images", "labels")
 
 
 @dataclass(frozen=True)
@@ -57,8 +64,9 @@ class Episode:
 
     Attributes:
         name: which trial this is.
-        train_images, train_labels: (k, H, W) uint8 and (k,) int64; labels count from 0 within the episode.
-        test_images, test_labels: (m, H, W) uint8 and (m,) int64, of the same classes.
+        train_images, train_labels: (k, H, W) or (k, H, W, 3) uint8 and (k,) int64; labels count from 0 within
+            the episode.
+        test_images, test_labels: (m, H, W) or (m, H, W, 3) uint8 and (m,) int64, of the same classes.
 
     Raises:
         ValueError: arrays that do not belong together, or a test class without a training image.
@@ -79,8 +87,10 @@ class Episode:
 
 
 def _check_pair(images: ndarray, labels: ndarray, what: str) -> None:
-    if images.ndim != 3 or images.dtype != np.uint8:
-        raise ValueError(f"The images of {what} must be uint8 (n, H, W), not {images.dtype} {images.shape}.")
+    if images.dtype != np.uint8 or not (images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 3)):
+        raise ValueError(
+            f"The images of {what} must be uint8 (n, H, W) or (n, H, W, 3), not {images.dtype} {images.shape}."
+        )
     if labels.dtype != np.int64 or labels.shape != (len(images),):
         raise ValueError(
             f"The labels of {what} must be int64 ({len(images)},), not {labels.dtype} {labels.shape}."

@@ -39,6 +39,10 @@ class DataError(RuntimeError):
     """A data file is missing, damaged or not the one published; the message says what to do about it."""
 
 
+class MissingDataError(DataError):
+    """A data set is not on this machine and cannot be fetched for the user."""
+
+
 @dataclass(frozen=True)
 class PublicFile:
     """One published file.
@@ -121,6 +125,30 @@ def download(urls: Sequence[str], destination: Path, checksum: str) -> None:
     raise DataError(f"Could not download {destination.name}: {'; '.join(failures)}")
 
 
+def own_file(names: Sequence[str], root: Path | str | None, what: str, source: str) -> Path:
+    """The first of `names` (files or folders) in `root`, else in the folder `COMPVIS_DATA`.
+
+    For sets that are published without a checksum, or only to those who ask: they are never downloaded.
+
+    Args:
+        what: the set, `source`: where a user can have it; both for the message.
+
+    Raises:
+        MissingDataError: no folder is named, or it holds none of the files.
+        DataError: the folder that was named does not exist.
+    """
+    folder = _named_folder(root)
+    if folder is not None:
+        for name in names:
+            if (folder / name).exists():
+                return folder / name
+    where = "no data folder is named" if folder is None else f"{folder} holds no {' or '.join(names)}"
+    raise MissingDataError(
+        f"{what} is not on this machine ({where}): get it from {source} and name its folder as root or in "
+        "COMPVIS_DATA."
+    )
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turn the many errors of reading a damaged or truncated file into one `DataError` naming it."""
@@ -149,7 +177,13 @@ def compact_arrays(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
 
 
 def unpack_images(packed: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Binary images (..., H, W) uint8, 0 or 255, of a packed array (..., ceil(H*W/8))."""
+    """Binary images (..., H, W) uint8, 0 or 255, of a packed array (..., ceil(H*W/8)).
+
+    Raises:
+        ValueError: packed images of another size.
+    """
+    if packed.shape[-1] != (height * width + 7) // 8:
+        raise ValueError(f"{packed.shape[-1]} bytes cannot hold a packed image of {height} x {width} pixels")
     bits = np.unpackbits(packed, axis=-1, count=height * width)
     bits *= 255
     return bits.reshape(*packed.shape[:-1], height, width)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from compvis.data.contract import LabelledImages
 from compvis.data.digits import load_digits_small
+from compvis.data.eth80 import load_eth80
 from compvis.data.mnist import load_mnist
 from compvis.data.omniglot import load_omniglot_background
+from compvis.data.views import ObjectViews
 
 
 def _load_omniglot_characters(root: Path | str | None = None) -> LabelledImages:
@@ -19,4 +21,8 @@ DATASETS: dict[str, Callable[..., LabelledImages]] = {
     "mnist-train": partial(load_mnist, "train"),
     "mnist-test": partial(load_mnist, "test"),
     "omniglot-background": _load_omniglot_characters,
+}
+# Colour pictures of objects, with masks and directions.
+OBJECT_VIEWS: dict[str, Callable[..., ObjectViews]] = {
+    "eth80": load_eth80,
 }
