@@ -43,7 +43,7 @@ def test_instances_tell_objects_of_all_classes_apart():
         {"azimuth": np.full(112, -1.0)},
         {"elevation": np.zeros(112, np.float32)},
         {"images": np.zeros((112, 24, 24), np.uint8)},
-        {"parts": np.full((112, 24, 24), 3, np.int16)},
+        {"parts": np.full((112, 24, 24), 4, np.int16)},
     ],
 )
 def test_arrays_that_do_not_belong_together_are_refused(changes: dict):
