@@ -9,21 +9,35 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Rendering:
-    """Pictures of ``h`` hypotheses, ``H`` rows by ``W`` columns.
+    """Pictures of ink: ``h`` hypotheses, ``H`` rows by ``W`` columns.
 
     Attributes:
         coverage: soft silhouette in [0, 1]; 1 where a leaf surely covers the pixel.
         ink: grey value in [0, 1], the silhouette weighted by each leaf's darkness; 1 = full ink, 0 = paper.
         owner: index (into the primitives' leaf axis) of the leaf that owns the pixel, -1 where none does.
-        colour: red, green and blue in [0, 1] for renderers of solids, None for ink.
-        depth: distance from the camera for renderers of solids (infinite where nothing is), None for ink.
     """
 
     coverage: Float[Tensor, "h H W"]
     ink: Float[Tensor, "h H W"]
     owner: Int[Tensor, "h H W"]
-    colour: Float[Tensor, "h H W 3"] | None = None
-    depth: Float[Tensor, "h H W"] | None = None
+
+
+@dataclass(frozen=True)
+class SolidRendering:
+    """Pictures of solids: ``h`` hypotheses, ``H`` rows by ``W`` columns.
+
+    Attributes:
+        colour: red, green and blue in [0, 1], over the background that was asked for (black).
+        coverage: soft silhouette in [0, 1]; 1 where a leaf surely covers the pixel.
+        depth: z in the camera frame, the world's unit of length; infinite (and without gradient) where no leaf
+            owns the pixel.
+        owner: index (into the primitives' leaf axis) of the leaf that owns the pixel, -1 where none does.
+    """
+
+    colour: Float[Tensor, "h H W 3"]
+    coverage: Float[Tensor, "h H W"]
+    depth: Float[Tensor, "h H W"]
+    owner: Int[Tensor, "h H W"]
 
 
 @runtime_checkable
@@ -45,3 +59,14 @@ class SoftRenderer(Renderer, Protocol):
     def with_softness(self, softness: float) -> "SoftRenderer":
         """The same renderer with another blur, in pixels."""
         ...
+
+
+@runtime_checkable
+class SceneRenderer(Protocol):
+    """Draws solids seen by a camera: ``renderer(solids, camera, (H, W))``, every hypothesis by itself.
+
+    ``solids`` is a :class:`compvis.render.solids.Solids`, ``camera`` a
+    :data:`compvis.geometry.cameras.Camera`.
+    """
+
+    def __call__(self, solids: Any, camera: Any, size: tuple[int, int]) -> SolidRendering: ...

@@ -1,0 +1,41 @@
+"""Scenes of solids that several tests draw."""
+
+import torch
+
+from compvis.geometry.cameras import Camera, PerspectiveCamera, WeakPerspectiveCamera, look_at
+from compvis.geometry.rotations import random_rotations
+from compvis.render.solids import Kind, Solids
+
+VALUES = ("rotation", "centre", "size", "shape", "colour")
+
+
+def random_solids(kinds, h=2, seed=0, spread=0.7, extent=0.35, dtype=torch.float32) -> Solids:
+    """A leaf of each of ``kinds``, at random in the middle of the world, in ``h`` hypotheses."""
+    generator = torch.Generator().manual_seed(seed)
+    q = len(kinds)
+
+    def uniform(*shape):
+        return torch.rand(*shape, generator=generator, dtype=torch.float64).to(dtype)
+
+    return Solids(
+        kind=torch.tensor([[int(kind) for kind in kinds]] * h).view(h, q),
+        rotation=random_rotations(h * q, generator, dtype).view(h, q, 3, 3),
+        centre=(uniform(h, q, 3) - 0.5) * 2 * spread,
+        size=extent * (0.6 + 0.8 * uniform(h, q, 3)),
+        shape=0.3 + 0.6 * uniform(h, q, 2),
+        colour=0.1 + 0.8 * uniform(h, q, 3),
+        mask=torch.ones(h, q) > 0,
+    )
+
+
+def cameras(h: int, side: int, weak: bool = False, dtype=torch.float32) -> Camera:
+    """Views of the origin from all around, every one different."""
+    turn = torch.linspace(0, 200, h, dtype=dtype)
+    pose = look_at(turn - 20, 25 + turn / 20, turn / 10 - 3, 4 + turn / 400)
+    principal = torch.full((h, 2), side / 2, dtype=dtype)
+    if weak:
+        return WeakPerspectiveCamera(*pose, torch.full((h,), side / 3, dtype=dtype), principal)
+    return PerspectiveCamera(*pose, torch.full((h,), 1.3 * side, dtype=dtype), principal)
+
+
+ALL_KINDS = tuple(Kind)
