@@ -60,6 +60,19 @@ def fold_rows(
     return np.concatenate(picked).astype(np.int64)
 
 
+def object_rows(data: ObjectViews, first: int, last: int, band: str = "all") -> Int64[ndarray, "_"]:
+    """Rows of the objects numbered `first` to `last` (included) in every class, ascending: for sets that have many.
+
+    Raises:
+        InputError: a class without all of these objects, or an unknown band.
+    """
+    wanted = np.arange(first, last + 1)
+    for label, name in enumerate(data.class_names):
+        if not len(wanted) or not np.isin(wanted, data.objects[data.labels == label]).all():
+            raise InputError(f"Class {name} of {data.name} has no objects {first} to {last}: choose others.")
+    return np.flatnonzero(np.isin(data.objects, wanted) & in_band(data.elevation, band)).astype(np.int64)
+
+
 def in_band(elevation: Float64[ndarray, "n"], band: str) -> ndarray:
     """Which views belong to a band: (n,) bool.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from objects import make_ink, make_views
+from made_up_views import make_ink, make_views
 
 from compvis.data.backgrounds import Photographs
 from compvis.data.check import InputError

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from objects import make_views
+from made_up_views import make_views
 
 from compvis.data.check import InputError
 from compvis.data.view_splits import fold_rows, in_band, spread_views

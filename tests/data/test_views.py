@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from objects import make_views
+from made_up_views import make_views
 
 from compvis.data.views import view_directions
 

@@ -21,11 +21,12 @@ _SMALLEST = 0.02  # of the object's pixels: smaller parts are hardly seen
 class PartRemoval(Shift):
     """Some seen parts are gone: their pixels show the continued background.
 
-    What was hidden behind a part is not known, so the background is all that can be shown there. Images with
-    too few parts to keep one are skipped. `achieved` is the share of the object's pixels taken away.
+    What was hidden behind a part is not known, so the background is all that can be shown there. Images from which
+    so many parts cannot be taken are skipped. `achieved` is the share of the object's pixels taken away.
 
     Attributes:
         count: how many parts.
+        largest: the largest share of the object's pixels that may be taken away, in (0, 1).
     """
 
     name: ClassVar[str] = "part_removal"
@@ -33,9 +34,12 @@ class PartRemoval(Shift):
     needs: ClassVar[str | None] = "parts"
 
     count: int
+    largest: float = 0.7
 
     def __post_init__(self) -> None:
         _check_count(self.count)
+        if not 0 < self.largest < 1:
+            raise InputError(f"Take away a share between 0 and 1 at most, not {self.largest}.")
 
     @property
     def severity(self) -> float:
@@ -45,10 +49,13 @@ class PartRemoval(Shift):
         assert isinstance(data, ObjectViews)
         assert data.parts is not None
         mask, parts = data.masks[row], data.parts[row]
-        seen = _seen_parts(mask, parts)
-        if len(seen) <= self.count:
+        gone, left = np.zeros_like(mask), self.count
+        for part in generator.permutation(_seen_parts(mask, parts)):
+            more = gone | (mask & (parts == part))
+            if left and more.sum() <= self.largest * mask.sum():
+                gone, left = more, left - 1
+        if left:
             return None
-        gone = mask & np.isin(parts, generator.permutation(seen)[: self.count])
         kept = mask & ~gone
         behind = empty_scene(data.images[row], mask)
         image = lay_over(behind, data.images[row], np.where(kept, soft_alpha(kept), 0.0))
@@ -61,8 +68,9 @@ class PartRemoval(Shift):
 class PartRecombination(Shift):
     """Some seen parts become those of another object of the class, seen from the nearest direction.
 
-    Parts are matched by their names and fitted to the place and extent of the part they replace. Images without
-    a donor of the same parts are skipped. `achieved` is the share of the object's pixels exchanged.
+    Part numbers need not mean the same in two objects: each part is exchanged for the donor's part that lies most
+    alike in its own object (centre and extent of the bounding boxes), fitted to its place. Images without a donor
+    of as many parts are skipped. `achieved` is the share of the object's pixels exchanged.
 
     Attributes:
         count: how many parts.
@@ -87,19 +95,26 @@ class PartRecombination(Shift):
         assert isinstance(data, ObjectViews)
         assert data.parts is not None
         mask, parts = data.masks[row], data.parts[row]
-        order = generator.permutation(_seen_parts(mask, parts))
-        for donor in self._donors(data, row):
-            common = [p for p in order if p in _seen_parts(data.masks[donor], data.parts[donor])]
-            if len(common) >= self.count:
-                break
-        else:
+        changed = generator.permutation(_seen_parts(mask, parts))[: self.count]
+        if len(changed) < self.count:
+            return None
+        donors = (
+            d for d in self._donors(data, row) if len(_seen_parts(data.masks[d], data.parts[d])) >= self.count
+        )
+        donor = next(donors, None)
+        if donor is None:
             return None
         image, taken = empty_scene(data.images[row], mask), np.zeros_like(mask)
-        old = np.isin(parts, common[: self.count]) & mask
+        old = np.isin(parts, changed) & mask
         image = lay_over(image, edge_colours(data.images[row], mask), soft_alpha(mask & ~old))
         after = np.where(mask & ~old, parts, 0).astype(np.int16)
-        for part in common[: self.count]:
-            colours, shape = _fitted(data, int(donor), int(part), mask & (parts == part))
+        offered = _seen_parts(data.masks[donor], data.parts[donor]).tolist()
+        for part in changed:
+            places = {p: _placing(data.masks[donor], data.parts[donor] == p) for p in offered}
+            own = _placing(mask, parts == part)
+            alike = min(offered, key=lambda p, own=own, places=places: float(np.abs(places[p] - own).sum()))
+            offered.remove(alike)
+            colours, shape = _fitted(data, int(donor), alike, mask & (parts == part))
             image = lay_over(image, colours, soft_alpha(shape))
             after[shape] = part
             taken |= shape
@@ -127,6 +142,13 @@ def _seen_parts(mask: ndarray, parts: ndarray) -> ndarray:
         return np.zeros(0, np.int64)
     numbers, counts = np.unique(parts[mask], return_counts=True)
     return numbers[(numbers > 0) & (counts >= _SMALLEST * mask.sum())].astype(np.int64)
+
+
+def _placing(mask: ndarray, part: ndarray) -> ndarray:
+    """Bounding box of a part's seen pixels relative to the whole object's: top, bottom, left, right in [0, 1]."""
+    whole, box = np.array(_box(mask), dtype=np.float64), np.array(_box(mask & part), dtype=np.float64)
+    start = np.repeat(whole[::2], 2)
+    return (box - start) / np.repeat(whole[1::2] - whole[::2], 2)
 
 
 def _fitted(data: ObjectViews, donor: int, part: int, place: ndarray) -> tuple[ndarray, ndarray]:
