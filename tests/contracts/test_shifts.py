@@ -17,7 +17,7 @@ from compvis.data.views import ObjectViews
 
 ROOT = Path(__file__).parent.parent.parent
 sys.path.append(str(ROOT / "tests" / "data"))
-from made_up_views import make_ink, make_views
+from made_up_views import make_ink, make_views  # noqa: E402
 
 CONFIGS = sorted((ROOT / "configs" / "shift").glob("*.yaml"))
 GENERATOR = np.random.default_rng(3)
