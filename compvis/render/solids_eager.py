@@ -12,10 +12,9 @@ from torch import Tensor
 
 from compvis.render.solids import Kind
 from compvis.render.solids_footprint import Footprint
+from compvis.render.solids_outline import SHORTEST_EDGE
 from compvis.render.solids_shapes import ENTRIES, LEVELS
 
-# Edges of an outline shorter than this, in pixels, are skipped: rounding would turn them.
-SHORTEST_EDGE = 1e-2
 # Two edges are equally near to what is beside their common corner. There the first is chosen, not rounding's pick.
 NEARER = 0.9999
 # Where a ray grazes a leaf, depth changes without bound; its gradient is that of a ray this steep at least.

@@ -10,6 +10,7 @@ from compvis.geometry.cameras import Camera, PerspectiveCamera
 from compvis.render.solids import Kind, Solids
 from compvis.render.solids_outline import (
     CUBOID_EDGES,
+    SHORTEST_EDGE,
     Placed,
     outline_cuboid,
     outline_curved,
@@ -154,7 +155,8 @@ def _boxes(ellipse: Tensor, edges: Tensor, kind: Tensor, size: tuple[int, int], 
     half = (torch.stack([d, a], dim=-1) / (a * d - b * b)[:, None]).clamp_min(0).sqrt()
     low, high = middle - half, middle + half
     if edges.shape[1]:
-        real = (edges[:, :, 0] != edges[:, :, 1]).any(-1)[..., None, None]
+        step = edges[:, :, 1, :2] - edges[:, :, 0, :2]
+        real = (step.norm(dim=-1) > SHORTEST_EDGE)[..., None, None]
         corners = edges[..., :2]
         low_polygon = torch.where(real, corners, torch.inf).amin((1, 2))
         high_polygon = torch.where(real, corners, -torch.inf).amax((1, 2))

@@ -30,6 +30,8 @@ _EDGES = [
     for a, b in _SIGNS
 ]
 CUBOID_EDGES = 6
+# Edges of an outline shorter than this, in pixels, are skipped: rounding would turn them.
+SHORTEST_EDGE = 1e-2
 _SUPPORT_STEPS = 6
 _TINY = 1e-9
 

@@ -12,6 +12,7 @@ from compvis.render.contract import SolidRendering
 from compvis.render.solids import Solids
 from compvis.render.solids_eager import draw_eager
 from compvis.render.solids_footprint import lay_out
+from compvis.render.solids_fused import draw_fused
 
 # Standard deviations of blur drawn beyond an outline; what is left out is below 3e-7.
 _REACH = 5.0
@@ -47,7 +48,8 @@ class SolidRenderer:
         segments: corners of a curved outline; with 48 a circle's area is 0.3 percent small.
         nearest: least depth of a leaf that a perspective camera draws, in the world's unit of length.
         owner_threshold: a pixel covered less than this has no owner and no depth.
-        backend: ``eager`` is plain torch, on any device; ``auto`` chooses.
+        backend: ``fused`` runs compiled loops on the CPU, ``eager`` plain torch anywhere, ``auto`` the first for
+            CPU tensors and the second elsewhere. Both are once differentiable.
 
     Example:
         >>> one = torch.ones(1, 1, 3)
@@ -66,7 +68,7 @@ class SolidRenderer:
     segments: int = 48
     nearest: float = 1e-2
     owner_threshold: float = 0.5
-    backend: Literal["auto", "eager"] = "auto"
+    backend: Literal["auto", "eager", "fused"] = "auto"
 
     def __post_init__(self) -> None:
         if not self.softness > 0:
@@ -82,8 +84,8 @@ class SolidRenderer:
             raise ValueError(f"nearest must be above zero; got {self.nearest}")
         if not 0 < self.owner_threshold <= 1:
             raise ValueError(f"owner_threshold must lie in (0, 1]; got {self.owner_threshold}")
-        if self.backend not in ("auto", "eager"):
-            raise ValueError(f"backend must be auto or eager; got {self.backend!r}")
+        if self.backend not in ("auto", "eager", "fused"):
+            raise ValueError(f"backend must be auto, eager or fused; got {self.backend!r}")
 
     def with_softness(self, softness: float) -> "SolidRenderer":
         """The same renderer with another blur, in pixels."""
@@ -115,11 +117,15 @@ class SolidRenderer:
             raise ValueError(f"give one camera, or one for each of {h} hypotheses; got {camera.hypotheses}")
         if camera.rotation.dtype != solids.centre.dtype or camera.rotation.device != solids.centre.device:
             raise ValueError("give camera and solids the same device and floating type")
+        on_cpu = solids.centre.device.type == "cpu"
+        if self.backend == "fused" and not on_cpu:
+            raise ValueError("the fused backend draws CPU tensors only; use backend='auto' or 'eager'")
         solids.check_values()
         light = solids.centre.new_tensor(self.light)
         reach = _REACH * self.softness
         footprint = lay_out(solids, camera, size, light / light.norm(), reach, self.nearest, self.segments)
-        colour, coverage, depth, owner = draw_eager(
+        draw = draw_fused if on_cpu and self.backend != "eager" else draw_eager
+        colour, coverage, depth, owner = draw(
             footprint, h, size, self.softness, reach, self.ambient, self.owner_threshold
         )
         if background is not None:

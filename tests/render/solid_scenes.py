@@ -18,7 +18,7 @@ def random_solids(kinds, h=2, seed=0, spread=0.7, extent=0.35, dtype=torch.float
         return torch.rand(*shape, generator=generator, dtype=torch.float64).to(dtype)
 
     return Solids(
-        kind=torch.tensor([[int(kind) for kind in kinds]] * h).view(h, q),
+        kind=torch.tensor([[int(kind) for kind in kinds]] * h, dtype=torch.long).view(h, q),
         rotation=random_rotations(h * q, generator, dtype).view(h, q, 3, 3),
         centre=(uniform(h, q, 3) - 0.5) * 2 * spread,
         size=extent * (0.6 + 0.8 * uniform(h, q, 3)),

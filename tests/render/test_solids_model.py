@@ -12,30 +12,30 @@ from compvis.render.solids import Kind
 from compvis.render.solids_reference import ReferenceSolidRenderer
 from compvis.render.solids_renderer import SolidRenderer
 
-BACKENDS = ("eager",)
+BACKENDS = ("fused", "eager")
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("weak", [False, True], ids=["perspective", "weak"])
 @pytest.mark.parametrize(
     "kinds", [(k,) for k in ALL_KINDS] + [ALL_KINDS], ids=lambda k: k[0].name + str(len(k))
 )
-def test_agrees_with_marching_along_every_ray(kinds, weak, backend):
+def test_agrees_with_marching_along_every_ray(kinds, weak):
     extent = 0.8 if len(kinds) == 1 else 0.45
     solids = random_solids(kinds, h=2, seed=1, spread=0.5, extent=extent)
-    camera = cameras(2, 40, weak)
-    truth = ReferenceSolidRenderer(steps=200)(solids, camera, (40, 40))
-    drawn = SolidRenderer(softness=0.3, backend=backend)(solids, camera, (40, 40))
-    sharp, seen = drawn.coverage > 0.5, truth.owner >= 0
-    assert (sharp & seen).sum() / (sharp | seen).sum() > 0.985
-    assert (drawn.coverage - truth.coverage).abs().mean() < 0.006
-    assert (drawn.colour - truth.colour).abs().mean() < 0.006
-    both = (truth.coverage == 1) & (drawn.coverage > 0.999)
-    assert (drawn.owner == truth.owner)[both].float().mean() > 0.98
-    # Between leaves of different depth the soft order mixes both, so a few pixels may be far off.
-    error = (drawn.depth - truth.depth)[both].abs()
-    assert error.median() < 2e-4
-    assert (error > 0.02).float().mean() < 0.04
+    camera = cameras(2, 32, weak)
+    truth = ReferenceSolidRenderer(steps=100)(solids, camera, (32, 32))
+    for backend in BACKENDS:
+        drawn = SolidRenderer(softness=0.3, backend=backend)(solids, camera, (32, 32))
+        sharp, seen = drawn.coverage > 0.5, truth.owner >= 0
+        assert (sharp & seen).sum() / (sharp | seen).sum() > 0.985
+        assert (drawn.coverage - truth.coverage).abs().mean() < 0.006
+        assert (drawn.colour - truth.colour).abs().mean() < 0.006
+        both = (truth.coverage == 1) & (drawn.coverage > 0.999)
+        assert (drawn.owner == truth.owner)[both].float().mean() > 0.98
+        # Between leaves of different depth the soft order mixes both, so a few pixels may be far off.
+        error = (drawn.depth - truth.depth)[both].abs()
+        assert error.median() < 2e-4
+        assert (error > 0.02).float().mean() < 0.04
 
 
 @pytest.mark.parametrize("taper", [0.0, 1.0])
@@ -117,8 +117,10 @@ def test_gradients_are_those_of_finite_differences(kinds, weak):
         for loss in found
     ]
     step = 1e-6
+    # A scene of several leaves has many values; every third is enough beside the scenes of one leaf.
+    stride = 1 if len(kinds) == 1 else 3
     for place, (name, value) in enumerate(start.items()):
-        for index in range(value.numel()):
+        for index in range(place % stride, value.numel(), stride):
             change = torch.zeros(value.numel(), dtype=value.dtype)
             change[index] = step
             with torch.no_grad():

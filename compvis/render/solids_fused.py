@@ -1,0 +1,116 @@
+"""Solids in compiled loops on the CPU: what :mod:`compvis.render.solids_eager` draws, once differentiable."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from compvis.render.solids_footprint import Footprint
+from compvis.render.solids_kernel import draw, lines_of
+from compvis.render.solids_kernel_backward import draw_backward
+
+
+def _share(units: int, work: Callable[[int, int], Any]) -> None:
+    """Run ``work(first, last)`` over the work units on torch's number of threads.
+
+    The threads live for this call only: a lasting pool would not survive a fork.
+    """
+    threads = min(torch.get_num_threads(), units)
+    if threads <= 1:
+        work(0, units)
+        return
+    # Hypotheses differ in cost, so there are more pieces than threads.
+    pieces = min(units, 4 * threads)
+    edges = [units * k // pieces for k in range(pieces + 1)]
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, edges[:-1], edges[1:]))
+
+
+class _FusedSolids(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, packed, edges, footprint, hypotheses, size, options, threshold):
+        kinds = footprint.kind.numpy()
+        values = np.ascontiguousarray(packed.detach().numpy(), np.float64)
+        if edges.shape[1] == 0:
+            # Ellipsoids alone have no edges; the loops still look at a first one.
+            edges_read = np.zeros((len(kinds), 1, 2, 6))
+        else:
+            edges_read = np.ascontiguousarray(edges.detach().numpy(), np.float64)
+        lines, count = np.empty((*edges_read.shape[:2], 9)), np.zeros(len(kinds), np.int64)
+        lines_of(edges_read, lines, count)
+        scene = (kinds, footprint.box.numpy(), values, edges_read, lines, count)
+        starts = np.searchsorted(footprint.hypothesis.numpy(), np.arange(hypotheses + 1))
+        bands = _bands(hypotheses, size[0])
+        shape = (hypotheses, *size)
+        colour, coverage = packed.new_zeros(*shape, 3), packed.new_zeros(shape)
+        depth = packed.new_full(shape, torch.inf)
+        owner = torch.full(shape, -1, dtype=torch.int64)
+        out = tuple(v.numpy() for v in (colour, coverage, depth, owner))
+        leaf_of = footprint.leaf.numpy()
+        _share(
+            hypotheses * bands,
+            lambda a, b: draw(a, b, bands, starts, scene, options, threshold, leaf_of, out),
+        )
+        ctx.scene, ctx.starts, ctx.options, ctx.threshold = scene, starts, options, threshold
+        ctx.like = packed.dtype, edges.shape
+        ctx.mark_non_differentiable(owner)
+        return colour, coverage, depth, owner
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, *incoming):
+        dtype, edges_shape = ctx.like
+        hypotheses, rows = incoming[1].shape[:2]
+        bands = _bands(hypotheses, rows)
+        grads = np.zeros((bands, *ctx.scene[2].shape))
+        edge_grads = np.zeros((bands, *ctx.scene[3].shape))
+        given = tuple(v.contiguous().numpy() for v in incoming[:3])
+        _share(
+            hypotheses * bands,
+            lambda a, b: draw_backward(
+                a, b, bands, ctx.starts, ctx.scene, ctx.options, ctx.threshold, given, grads, edge_grads
+            ),
+        )
+        packed = torch.from_numpy(grads.sum(0)).to(dtype)
+        edges = torch.from_numpy(edge_grads.sum(0)[:, : edges_shape[1]]).to(dtype)
+        return packed, edges, None, None, None, None, None
+
+
+def _bands(hypotheses: int, rows: int) -> int:
+    """Bands of rows that each image is cut into, so that a single image keeps all threads busy."""
+    threads = torch.get_num_threads()
+    return 1 if hypotheses >= threads else min(rows, 4 * threads)
+
+
+def draw_fused(
+    footprint: Footprint,
+    hypotheses: int,
+    size: tuple[int, int],
+    softness: float,
+    reach: float,
+    ambient: float,
+    owner_threshold: float,
+) -> tuple[Float[Tensor, "h H W 3"], Float[Tensor, "h H W"], Float[Tensor, "h H W"], Int[Tensor, "h H W"]]:
+    """Colour over black, coverage, depth and owner on the CPU; see :class:`SolidRenderer`."""
+    # The order of the columns named in solids_kernel.
+    packed = torch.cat(
+        [
+            footprint.ellipse,
+            footprint.origin.flatten(1),
+            footprint.direction.flatten(1),
+            footprint.light,
+            footprint.inverse_size,
+            footprint.shape,
+            footprint.colour,
+            footprint.pixels[:, None],
+        ],
+        dim=1,
+    )
+    options = (float(softness), float(reach), float(ambient), footprint.perspective)
+    return _FusedSolids.apply(
+        packed, footprint.edges, footprint, hypotheses, size, options, float(owner_threshold)
+    )
