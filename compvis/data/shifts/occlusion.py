@@ -20,6 +20,7 @@ _TRIES = 12
 _BISECTIONS = 14
 _LARGEST = 4.0  # times the picture's side
 _CORNERS = 12
+_CLOSE = 0.005  # of the wanted share: near enough
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class Occlusion(Shift):
         mask = data.masks[row]
         if not mask.any():
             return None
-        wanted = self.low + (self.high - self.low) * generator.random()
+        margin = min(_CLOSE, (self.high - self.low) / 4)
+        wanted = generator.uniform(self.low + margin, self.high - margin)
         cutout = self.occluder == "cutout" or (self.occluder == "mixed" and generator.random() < 0.5)
         texture, shape = self._draw_occluder(data, row, generator, cutout)
         best: tuple[float, ndarray, ndarray] | None = None
@@ -122,7 +124,7 @@ def _fit(
         share = float(_placed(shape, mask.shape, centre, scale)[mask].mean())
         if best is None or abs(share - wanted) < abs(best[0] - wanted):
             best = share, scale
-        if abs(share - wanted) < 0.005:
+        if abs(share - wanted) < _CLOSE:
             break
         small, large = (scale, large) if share < wanted else (small, scale)
     assert best is not None
