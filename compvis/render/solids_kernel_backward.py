@@ -287,7 +287,7 @@ def draw_backward(first, last, bands, starts, scene, options, threshold, incomin
             for j in range(columns):
                 # A lone leaf of flat colour looks the same at any depth.
                 wanted[j] = touching[j] > 1 or (touching[j] and (shaded or grad_depth[h, i, j] != 0))
-                fragments[j, 0, SHADE] = 1.0
+                fragments[j, 0, SHADE], fragments[j, 0, DEPTH] = 1.0, 1.0
             look(scene, i, options, row, wanted)
             for j in range(columns):
                 red, green, blue = grad_colour[h, i, j, 0], grad_colour[h, i, j, 1], grad_colour[h, i, j, 2]

@@ -148,3 +148,37 @@ def test_every_value_of_a_seen_leaf_and_its_camera_gets_a_gradient():
         shaped = torch.isin(solids.kind, torch.tensor([Kind.CONE, Kind.SUPERQUADRIC]))
         assert (sums[shaped] > 1e-3).all(), name
         assert name == "shape" or (sums > 1e-3).all(), name
+
+
+def test_gradients_of_a_fit_are_those_of_the_supersampled_picture():
+    # Eight times the resolution, averaged, has next to no blur: its gradients are those of the exact picture.
+    solids = random_solids([Kind.CUBOID] * 6, h=3, seed=8, spread=0.8, extent=0.35)
+    camera = cameras(3, 64)
+    other = replace(solids, centre=solids.centre + 0.05, size=solids.size * 1.1)
+
+    def fine(scene):
+        drawn = SolidRenderer(softness=1.0)(scene, camera.scaled(8.0), (512, 512))
+        return [getattr(drawn, n).reshape(3, 64, 8, 64, 8, -1).mean((2, 4)) for n in ("colour", "coverage")]
+
+    def plain(scene):
+        drawn = SolidRenderer()(scene, camera, (64, 64))
+        return [drawn.colour, drawn.coverage[..., None]]
+
+    target = fine(other)
+    assert 0.3 < target[1].mean() < 0.6
+    found = []
+    for draw in (fine, plain):
+        leaves = [getattr(solids, name).clone().requires_grad_() for name in ("centre", "size")]
+        turn = torch.zeros_like(solids.centre).requires_grad_()
+        moved = replace(
+            solids, rotation=from_axis_angle(turn) @ solids.rotation, centre=leaves[0], size=leaves[1]
+        )
+        losses_of_pictures = [(a - b).square().sum() for a, b in zip(draw(moved), target, strict=True)]
+        found.append(
+            [
+                torch.cat(torch.autograd.grad(loss, [*leaves, turn], retain_graph=True), -1).flatten(1)
+                for loss in losses_of_pictures
+            ]
+        )
+    for exact, soft in zip(*found, strict=True):
+        assert (torch.cosine_similarity(exact, soft, dim=1) > 0.97).all()
