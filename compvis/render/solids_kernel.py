@@ -22,6 +22,7 @@ FRAGMENT = 5
 _ELLIPSOID = int(Kind.ELLIPSOID)
 _SQRT_HALF = sqrt(0.5)
 CERTAIN = 6.0  # standard deviations beyond which the normal distribution function is 0 or 1
+_FLAT = 1e-9  # a line that turns less than this from a row is parallel to it
 _TINY = 1e-30
 
 
@@ -98,6 +99,24 @@ def _polygon_distance(lines, leaf, count, x, y, reach):
 
 @compiled
 @no_type_check
+def _clip_row(lines, leaf, count, y, level, first, last):
+    """First and one past the last of the columns first ... last - 1 inside all lines by at least ``level``."""
+    low, high = first + 0.5, last - 0.5
+    for k in range(count):
+        a, rest = lines[leaf, k, 6], level - lines[leaf, k, 7] * y - lines[leaf, k, 8]
+        if a > _FLAT:
+            low = max(low, rest / a)
+        elif a < -_FLAT:
+            high = min(high, rest / a)
+        elif rest > 0:
+            return first, first
+    if low > high:
+        return first, first
+    return int(np.ceil(low - 0.5)), int(np.floor(high - 0.5)) + 1
+
+
+@compiled
+@no_type_check
 def shade_of(values, leaf, nx, ny, nz, ambient):
     """Share of the leaf's colour that a surface of this normal shows."""
     x, y, z = nx * values[leaf, INVERSE], ny * values[leaf, INVERSE + 1], nz * values[leaf, INVERSE + 2]
@@ -120,13 +139,18 @@ def gather_row(scene, first, last, i, options, row):
     softness, reach = options[0], options[1]
     touching[:] = 0
     y = i + 0.5
+    sure = CERTAIN * softness
     for leaf in range(first, last):
         if i < box[leaf, 2] or i >= box[leaf, 3]:
             continue
         values = values_of[leaf]
         is_round = kinds[leaf] == _ELLIPSOID
         a, b, d = values[2], values[3], values[4]
-        for j in range(box[leaf, 0], box[leaf, 1]):
+        left, right_end, sure_left, sure_right = box[leaf, 0], box[leaf, 1], 0, 0
+        if not is_round:
+            left, right_end = _clip_row(lines, leaf, count[leaf], y, -reach, left, right_end)
+            sure_left, sure_right = _clip_row(lines, leaf, count[leaf], y, sure, left, right_end)
+        for j in range(left, right_end):
             x = j + 0.5
             edge, place = 0, 0.0
             if is_round:
@@ -134,6 +158,8 @@ def gather_row(scene, first, last, i, options, row):
                 by_x, by_y = a * right + b * down, b * right + d * down
                 radius = sqrt(right * by_x + down * by_y + ROUND_TIP)
                 distance = (1 - radius) * radius / sqrt(by_x * by_x + by_y * by_y + ROUND_TIP * (a + d))
+            elif sure_left <= j < sure_right:
+                distance = sure
             else:
                 distance, edge, place = _polygon_distance(lines, leaf, count[leaf], x, y, reach)
             if distance <= -reach:
