@@ -2,6 +2,9 @@
 
 A row's fragments live in a small buffer: the leaves that touch each pixel, one slot each. Nothing else is kept;
 the backward loops draw the row again.
+
+Numba's cache of a compiled function watches that function's own file only. After a change here or in
+``solids_kernel_shapes``, delete ``__pycache__``, or the other files go on with the old code.
 """
 
 from math import erf, log, sqrt
