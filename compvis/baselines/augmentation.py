@@ -1,17 +1,20 @@
-"""Random deformations of ink: affine, elastic and of the pen's thickness, for a whole batch at once."""
+"""Random deformations of pictures, for a whole batch at once: affine and elastic warps, the pen's thickness."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar, TypeVar
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor
 
+_Warp = TypeVar("_Warp", bound="Warp")
+
 
 @dataclass(frozen=True)
-class Deformation:
-    """How strongly pictures are deformed; every amount 0 leaves them as they are.
+class Warp:
+    """How strongly pictures are moved about; every amount 0 leaves them as they are.
 
     Affine amounts are half-widths of uniform distributions. The elastic displacement is the smooth random
     field of Simard, Steinkraus and Platt (2003, section 2), drawn as normal values on a coarse grid and
@@ -25,8 +28,9 @@ class Deformation:
         translation: in fractions of the picture's side.
         elastic: standard deviation of the displacement at the grid's nodes, in fractions of the side.
         elastic_cells: the coarse grid has elastic_cells x elastic_cells nodes: more means more local.
-        thickness: largest share of a 3 x 3 dilation or erosion that is mixed into the picture.
     """
+
+    unscaled: ClassVar[frozenset[str]] = frozenset({"elastic_cells"})
 
     rotation: float = 14.0
     shear: float = 0.24
@@ -35,40 +39,15 @@ class Deformation:
     translation: float = 0.07
     elastic: float = 0.047
     elastic_cells: int = 6
-    thickness: float = 0.6
 
-    def __call__(
-        self, images: Float[Tensor, "n H W"], generator: Generator, together: bool = False
-    ) -> Float[Tensor, "n H W"]:
-        """Deform each picture by its own draw, or all by one draw.
+    def scaled(self: _Warp, factor: float) -> _Warp:
+        """The same with every amount multiplied by `factor`; what is no amount (`unscaled`) stays."""
+        names = {field.name for field in fields(self)} - self.unscaled
+        return replace(self, **{name: getattr(self, name) * factor for name in names})
 
-        Args:
-            images: ink, 0 = paper.
-            generator: on the pictures' device.
-            together: one draw for all pictures.
-        """
-        draws = 1 if together else len(images)
-        grid = self._draw_grid(images[:draws], generator).expand(len(images), -1, -1, -1)
-        moved = F.grid_sample(images[:, None], grid, align_corners=False)
-        if self.thickness > 0:
-            moved = self._change_thickness(moved, draws, generator)
-        return moved[:, 0]
-
-    def scaled(self, factor: float) -> "Deformation":
-        """The same deformation with every amount multiplied by `factor`."""
-        return Deformation(
-            rotation=self.rotation * factor,
-            shear=self.shear * factor,
-            scale=self.scale * factor,
-            stretch=self.stretch * factor,
-            translation=self.translation * factor,
-            elastic=self.elastic * factor,
-            elastic_cells=self.elastic_cells,
-            thickness=self.thickness * factor,
-        )
-
-    def _draw_grid(self, images: Tensor, generator: Generator) -> Tensor:
-        n, height, width = images.shape
+    def draw_grid(self, images: Float[Tensor, "n *c H W"], generator: Generator) -> Float[Tensor, "n H W 2"]:
+        """One random sampling grid for `grid_sample` (align_corners=False) for each of the pictures."""
+        n, height, width = len(images), images.shape[-2], images.shape[-1]
         draw = torch.rand(6, n, generator=generator, device=images.device, dtype=images.dtype) * 2 - 1
         angle = draw[0] * math.radians(self.rotation)
         size, aspect = torch.exp(draw[1] * self.scale), torch.exp(draw[2] * self.stretch / 2)
@@ -95,6 +74,34 @@ class Deformation:
         )  # fmt: skip
         field = F.interpolate(nodes, (height, width), mode="bicubic", align_corners=True)
         return grid + 2 * self.elastic * field.permute(0, 2, 3, 1)
+
+
+@dataclass(frozen=True)
+class Deformation(Warp):
+    """A warp of ink and a change of the pen's thickness. Other arguments are those of `Warp`.
+
+    Args:
+        thickness: largest share of a 3 x 3 dilation or erosion that is mixed into the picture.
+    """
+
+    thickness: float = 0.6
+
+    def __call__(
+        self, images: Float[Tensor, "n H W"], generator: Generator, together: bool = False
+    ) -> Float[Tensor, "n H W"]:
+        """Deform each picture by its own draw, or all by one draw.
+
+        Args:
+            images: ink, 0 = paper.
+            generator: on the pictures' device.
+            together: one draw for all pictures.
+        """
+        draws = 1 if together else len(images)
+        grid = self.draw_grid(images[:draws], generator).expand(len(images), -1, -1, -1)
+        moved = F.grid_sample(images[:, None], grid, align_corners=False)
+        if self.thickness > 0:
+            moved = self._change_thickness(moved, draws, generator)
+        return moved[:, 0]
 
     def _change_thickness(self, images: Tensor, draws: int, generator: Generator) -> Tensor:
         thicker = F.max_pool2d(images, 3, 1, 1)

@@ -1,6 +1,7 @@
 """A plain convolutional network, trained from scratch."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 
@@ -16,10 +17,13 @@ class CNNClassifier(NetworkClassifier):
     Arguments are those of `NetworkClassifier`.
     """
 
+    stem: ClassVar[tuple[int, int]] = (3, 1)  # kernel and stride of the first convolution
+
     def _build(self, classes: int) -> nn.Module:
-        width, side = self.width, self.size // 2 // 2 // 2
+        width, (kernel, stride) = self.width, self.stem
+        side = -(-self.size // stride) // 2 // 2 // 2
         return nn.Sequential(
-            *_convolve(1, width),
+            *_convolve(self._channels(), width, kernel, stride),
             nn.MaxPool2d(2),
             *_convolve(width, 2 * width),
             *_convolve(2 * width, 2 * width),
@@ -32,5 +36,6 @@ class CNNClassifier(NetworkClassifier):
         )
 
 
-def _convolve(inputs: int, outputs: int) -> list[nn.Module]:
-    return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+def _convolve(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
+    return [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from compvis.baselines.augmentation import Deformation
+from compvis.baselines.augmentation import Deformation, Warp
 from compvis.baselines.preparation import frame_ink
 from compvis.data.check import InputError, check_images, check_labels
 
@@ -76,6 +76,7 @@ class Baseline(ABC):
     seed: int = 0
 
     chunk: ClassVar[int] = 256
+    augmentation_kind: ClassVar[type[Warp]] = Deformation  # of the field `augmentation`, where there is one
 
     def fit(self: _Baseline, images: Any, labels: Any) -> _Baseline:
         """Learn from `images` and `labels` (see `Classifier`).
@@ -100,9 +101,7 @@ class Baseline(ABC):
             InputError: images that cannot be used, or a model that was not fitted.
         """
         self._require_fit()
-        framed = frame_ink(check_images(images), self.size, self.frame)
-        scores = [self._scores(part) for part in framed.split(self.chunk)]
-        return torch.cat(scores).double().softmax(1).cpu().numpy()
+        return self._judge(frame_ink(check_images(images), self.size, self.frame))
 
     def save(self, path: str | Path) -> None:
         """Write `model.json` (parameters, classes, versions) and `tensors.safetensors` into a folder."""
@@ -136,26 +135,37 @@ class Baseline(ABC):
             raise InputError(
                 f"{path} holds a {description['class']}, not a {cls.__name__}: load it with its own class."
             )
-        model = cls(**{key: _revive(key, value) for key, value in description["params"].items()})
+        model = cls(**{key: cls._revive(key, value) for key, value in description["params"].items()})
         model.classes_ = np.asarray(description["classes"])
         model._restore(_read_tensors(Path(path) / _TENSORS))
         return model
+
+    @classmethod
+    def _revive(cls, key: str, value: Any) -> Any:
+        if key == "augmentation" and value is not None:
+            return cls.augmentation_kind(**value)
+        return tuple(value) if isinstance(value, list) else value
 
     def params(self) -> dict[str, Any]:
         """The constructor's arguments as JSON values."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.metadata.get("saved", True)}
         return {key: _plain(value) for key, value in values.items()}
 
+    def _judge(self, framed: Float[Tensor, "n *c S S"]) -> np.ndarray:
+        """Probabilities of framed pictures, in parts that bound the memory."""
+        scores = [self._scores(part) for part in framed.split(self.chunk)]
+        return torch.cat(scores).double().softmax(1).cpu().numpy()
+
     def _require_fit(self) -> None:
         if not hasattr(self, "classes_"):
             raise InputError(f"This {type(self).__name__} has learned nothing yet: call fit first.")
 
     @abstractmethod
-    def _fit(self, images: Float[Tensor, "n S S"], targets: Int64[Tensor, "n"]) -> None:
-        """Learn from framed ink images and class numbers 0..C-1."""
+    def _fit(self, images: Float[Tensor, "n *c S S"], targets: Int64[Tensor, "n"]) -> None:
+        """Learn from framed pictures (ink has no channels) and class numbers 0..C-1."""
 
     @abstractmethod
-    def _scores(self, images: Float[Tensor, "n S S"]) -> Float[Tensor, "n C"]:
+    def _scores(self, images: Float[Tensor, "n *c S S"]) -> Float[Tensor, "n C"]:
         """Logits: `predict_proba` is their softmax."""
 
     @abstractmethod
@@ -219,9 +229,3 @@ def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     return list(value) if isinstance(value, tuple) else value
-
-
-def _revive(key: str, value: Any) -> Any:
-    if key == "augmentation" and value is not None:
-        return Deformation(**value)
-    return tuple(value) if isinstance(value, list) else value

@@ -38,7 +38,7 @@ def describe_hog(
     return torch.cat([_normalise_blocks(_pool_cells(votes, cell)) for cell in cells], 1)
 
 
-def blur_images(images: Float[Tensor, "n H W"], sigma: float) -> Float[Tensor, "n H W"]:
+def blur_images(images: Float[Tensor, "n *c H W"], sigma: float) -> Float[Tensor, "n *c H W"]:
     """Gaussian blur with standard deviation `sigma` pixels; 0 returns the images unchanged."""
     if sigma <= 0:
         return images
@@ -46,8 +46,9 @@ def blur_images(images: Float[Tensor, "n H W"], sigma: float) -> Float[Tensor, "
     offsets = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
     kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
     kernel = kernel / kernel.sum()
-    rows = F.conv2d(images[:, None], kernel[None, None, :, None], padding=(radius, 0))
-    return F.conv2d(rows, kernel[None, None, None, :], padding=(0, radius))[:, 0]
+    planes = images.reshape(-1, 1, *images.shape[-2:])
+    rows = F.conv2d(planes, kernel[None, None, :, None], padding=(radius, 0))
+    return F.conv2d(rows, kernel[None, None, None, :], padding=(0, radius)).reshape(images.shape)
 
 
 def _pool_cells(votes: Tensor, cell: int) -> Tensor:

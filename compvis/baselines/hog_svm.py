@@ -57,13 +57,17 @@ class HOGSVMClassifier(Baseline):
     def __post_init__(self) -> None:
         self.cells = tuple(self.cells)  # configuration files give lists
 
-    def _fit(self, images: Float[Tensor, "n S S"], targets: Int64[Tensor, "n"]) -> None:
+    def _vary(self, images: Float[Tensor, "n *c S S"], generator: Generator) -> Float[Tensor, "n *c S S"]:
+        """Deformed copies of pictures, each by a draw of its own."""
+        return self.augmentation(images, generator)
+
+    def _fit(self, images: Float[Tensor, "n *c S S"], targets: Int64[Tensor, "n"]) -> None:
         if self.kernel not in KERNELS:
             raise InputError(f"Unknown kernel {self.kernel!r}: choose one of {', '.join(KERNELS)}.")
         generator = torch.Generator(images.device).manual_seed(self.seed)
         copies = max(0, min(self.copies, self.most // len(images) - 1))
         origin = torch.arange(len(images), device=images.device).repeat(1 + copies)
-        deformed = [self.augmentation(images, generator) for _ in range(copies)]
+        deformed = [self._vary(images, generator) for _ in range(copies)]
         self._features = self._describe(torch.cat([images, *deformed]))
         self._spread = _mean_square_distance(self._features)
         gram = self._compare(self._features)
@@ -72,7 +76,7 @@ class HOGSVMClassifier(Baseline):
         used = self._coefficients.abs().sum(1) > 0
         self._features, self._coefficients = self._features[used], self._coefficients[used]
 
-    def _scores(self, images: Float[Tensor, "n S S"]) -> Float[Tensor, "n C"]:
+    def _scores(self, images: Float[Tensor, "n *c S S"]) -> Float[Tensor, "n C"]:
         kernel = self._compare(self._describe(images))
         decisions = kernel @ self._coefficients.to(kernel.device) + self._intercepts.to(kernel.device)
         return decisions / self._temperature

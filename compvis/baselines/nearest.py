@@ -28,7 +28,7 @@ class NearestNeighbour(Baseline):
     neighbours: int = 1
     blur: float = 0.0
 
-    def _fit(self, images: Float[Tensor, "n S S"], targets: Int64[Tensor, "n"]) -> None:
+    def _fit(self, images: Float[Tensor, "n *c S S"], targets: Int64[Tensor, "n"]) -> None:
         self._images, self._targets = images, targets
         self._prepare(blur_images(images, self.blur))
         parts = images.split(self.chunk)
@@ -39,7 +39,7 @@ class NearestNeighbour(Baseline):
         if int(torch.bincount(targets).min()) > 1:
             self._temperature = fit_temperature(-self._by_class(distances), targets, prior)
 
-    def _scores(self, images: Float[Tensor, "n S S"]) -> Float[Tensor, "n C"]:
+    def _scores(self, images: Float[Tensor, "n *c S S"]) -> Float[Tensor, "n C"]:
         distances = self._measure(blur_images(images, self.blur))
         # A class of which nothing was near enough to be compared is as far as the farthest compared picture.
         farthest = distances.masked_fill(distances.isinf(), 0).amax(1, keepdim=True)
@@ -66,11 +66,11 @@ class NearestNeighbour(Baseline):
         return torch.stack(columns, 1)
 
     @abstractmethod
-    def _prepare(self, images: Float[Tensor, "m S S"]) -> None:
+    def _prepare(self, images: Float[Tensor, "m *c S S"]) -> None:
         """Take in the learned pictures, blurred."""
 
     @abstractmethod
-    def _measure(self, images: Float[Tensor, "n S S"]) -> Float[Tensor, "n m"]:
+    def _measure(self, images: Float[Tensor, "n *c S S"]) -> Float[Tensor, "n m"]:
         """Distances from blurred pictures to the learned ones, infinite where not worth comparing."""
 
 
@@ -90,10 +90,10 @@ class PixelNearestClassifier(NearestNeighbour):
     unit: bool = True
     neighbours: int = 3
 
-    def _prepare(self, images: Float[Tensor, "m S S"]) -> None:
+    def _prepare(self, images: Float[Tensor, "m *c S S"]) -> None:
         self._vectors = self._flatten(images)
 
-    def _measure(self, images: Float[Tensor, "n S S"]) -> Float[Tensor, "n m"]:
+    def _measure(self, images: Float[Tensor, "n *c S S"]) -> Float[Tensor, "n m"]:
         vectors = self._vectors.to(images.device)
         best = images.new_full((len(images), len(vectors)), torch.inf)
         for dy in range(-self.shift, self.shift + 1):
@@ -107,12 +107,12 @@ class PixelNearestClassifier(NearestNeighbour):
         return flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-6) if self.unit else flat
 
 
-def shift_images(images: Float[Tensor, "n H W"], dx: int, dy: int) -> Float[Tensor, "n H W"]:
-    """Move pictures by whole pixels (x right, y down); paper comes in."""
-    height, width = images.shape[1:]
+def shift_images(images: Float[Tensor, "n *c H W"], dx: int, dy: int) -> Float[Tensor, "n *c H W"]:
+    """Move pictures by whole pixels (x right, y down); zeros come in."""
+    height, width = images.shape[-2:]
     moved = torch.zeros_like(images)
     if abs(dx) < width and abs(dy) < height:
-        moved[:, max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)] = images[
-            :, max(0, -dy) : height - max(0, dy), max(0, -dx) : width - max(0, dx)
+        moved[..., max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)] = images[
+            ..., max(0, -dy) : height - max(0, dy), max(0, -dx) : width - max(0, dx)
         ]
     return moved

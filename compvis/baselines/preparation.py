@@ -43,11 +43,12 @@ def _frame_part(images: Tensor, size: int, frame: str) -> Tensor:
     ink = _extract_ink(images)
     height, width = ink.shape[1:]
     if frame == "ink":
-        return _resample(ink, *_find_frame(ink), size)
+        return resample(ink[:, None], *_find_frame(ink), size)[:, 0]
     if height == width == size:
         return ink
     centre = ink.new_tensor([width / 2, height / 2]).expand(len(ink), 2)
-    return _resample(ink, centre, ink.new_full((len(ink),), max(height, width) / 2), size)
+    half = ink.new_full((len(ink),), max(height, width) / 2)
+    return resample(ink[:, None], centre, half, size)[:, 0]
 
 
 def _extract_ink(images: Tensor) -> Tensor:
@@ -73,15 +74,29 @@ def _find_frame(ink: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(empty[:, None], middle, centre), torch.where(empty, max(height, width) / 2, half)
 
 
-def _resample(ink: Tensor, centre: Tensor, half: Tensor, size: int) -> Tensor:
-    """Average the square of half-side `half` around `centre` into size x size pixels."""
-    height, width = ink.shape[1:]
+def resample(
+    images: Float[Tensor, "n c H W"],
+    centre: Float[Tensor, "n 2"],
+    half: Float[Tensor, "n"],
+    size: int,
+    beyond: str = "zeros",
+) -> Float[Tensor, "n c S S"]:
+    """Average the square of half-side `half` around `centre` into size x size pixels.
+
+    Args:
+        images: any channels.
+        centre: x and y in pixels, the picture's upper left corner being the origin.
+        half: in pixels.
+        size: side of the result in pixels.
+        beyond: what lies outside the picture: "zeros", or "border" for its edge continued.
+    """
+    height, width = images.shape[2:]
     # About as many samples as source pixels, so that thin strokes survive; the same for every picture.
     finer = max(1, min(8, math.ceil(max(height, width) / size)))
     side = size * finer
-    steps = (torch.arange(side, dtype=ink.dtype, device=ink.device) + 0.5) / side * 2 - 1
+    steps = (torch.arange(side, dtype=images.dtype, device=images.device) + 0.5) / side * 2 - 1
     x = (centre[:, :1] + half[:, None] * steps) * (2 / width) - 1
     y = (centre[:, 1:] + half[:, None] * steps) * (2 / height) - 1
     grid = torch.stack([x[:, None, :].expand(-1, side, -1), y[:, :, None].expand(-1, -1, side)], -1)
-    fine = F.grid_sample(ink[:, None], grid, align_corners=False)
-    return F.avg_pool2d(fine, finer)[:, 0] if finer > 1 else fine[:, 0]
+    fine = F.grid_sample(images, grid, padding_mode=beyond, align_corners=False)
+    return F.avg_pool2d(fine, finer) if finer > 1 else fine

@@ -25,7 +25,9 @@ class ResNetClassifier(NetworkClassifier):
 
     def _build(self, classes: int) -> nn.Module:
         channels = [self.width, self.width, 2 * self.width, 4 * self.width]
-        layers: list[nn.Module] = [nn.Conv2d(1, self.width, 5, stride=2, padding=2, bias=False)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(self._channels(), self.width, 5, stride=2, padding=2, bias=False)
+        ]
         for stage in range(3):
             for block in range(self.blocks):
                 first = block == 0

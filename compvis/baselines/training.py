@@ -62,7 +62,19 @@ class NetworkClassifier(Baseline):
     def _build(self, classes: int) -> nn.Module:
         raise NotImplementedError
 
-    def _fit(self, images: Float[Tensor, "n S S"], targets: Int64[Tensor, "n"]) -> None:
+    def _channels(self) -> int:
+        """How many channels `_inputs` gives."""
+        return 1
+
+    def _inputs(self, images: Float[Tensor, "n *c S S"]) -> Float[Tensor, "n d S S"]:
+        """What the network sees of framed pictures."""
+        return normalise(images)
+
+    def _vary(self, images: Float[Tensor, "n *c S S"], generator: Generator) -> Float[Tensor, "n *c S S"]:
+        """Training pictures as they are shown: each by a draw of its own."""
+        return images if self.augmentation is None else self.augmentation(images, generator)
+
+    def _fit(self, images: Float[Tensor, "n *c S S"], targets: Int64[Tensor, "n"]) -> None:
         generator = torch.Generator(images.device).manual_seed(self.seed)
         batches = draw_batches(len(images), self.batch, generator)
         with seed_layers(self.seed, images.device):
@@ -70,19 +82,16 @@ class NetworkClassifier(Baseline):
 
             def loss_of_batch() -> Tensor:
                 chosen = next(batches)
-                inputs = images[chosen]
-                if self.augmentation is not None:
-                    inputs = self.augmentation(inputs, generator)
-                logits = network(normalise(inputs))
+                logits = network(self._inputs(self._vary(images[chosen], generator)))
                 return F.cross_entropy(logits, targets[chosen], label_smoothing=self.label_smoothing)
 
             optimizer = build_optimizer(network, self.optimizer, self.learning_rate, self.weight_decay)
             self._network = train(network, loss_of_batch, optimizer, self.steps, self.average, self.progress)
 
     @torch.no_grad()
-    def _scores(self, images: Float[Tensor, "n S S"]) -> Float[Tensor, "n C"]:
+    def _scores(self, images: Float[Tensor, "n *c S S"]) -> Float[Tensor, "n C"]:
         network = self._network.to(images.device)
-        total = network(normalise(images)).log_softmax(1)
+        total = network(self._inputs(images)).log_softmax(1)
         if self.augmentation is None or self.views <= 1:
             return total
         deformation = self.augmentation.scaled(self.view_strength)
@@ -90,7 +99,7 @@ class NetworkClassifier(Baseline):
             # One draw for all pictures of a view, so that an answer does not depend on its batch.
             generator = torch.Generator(images.device).manual_seed(view)
             moved = deformation(images, generator, together=True)
-            total = total + network(normalise(moved)).log_softmax(1)
+            total = total + network(self._inputs(moved)).log_softmax(1)
         return total / self.views
 
     def _state(self) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from compvis.baselines.augmentation import Deformation
+from compvis.baselines.augmentation import Warp
 
 
 @runtime_checkable
@@ -132,7 +132,7 @@ def random_search(
     return record
 
 
-def resolve_params(params: Mapping[str, Any], augmentation: Deformation) -> dict[str, Any]:
+def resolve_params(params: Mapping[str, Any], augmentation: Warp) -> dict[str, Any]:
     """Turn a flat setting into constructor arguments.
 
     Keys `augmentation.x` change the field x of `augmentation`; `augmentation.factor` multiplies all amounts
