@@ -17,21 +17,21 @@ from compvis.baselines.contract import encode_labels
 from compvis.baselines.registry import load_baseline
 from compvis.data.check import InputError, check_images
 from compvis.grammar.deformation import DeformationPrior
-from compvis.grammar.ink_state import ink_from_state, ink_to_state
 from compvis.grammar.placing import Placement, build_tree, place_leaves
 from compvis.grammar.values import sample_values
 from compvis.inspection.html import parse_page
-from compvis.learning.ink_model import HANDWRITING, InkModel, InkOptions, posterior
+from compvis.learning.ink_model import InkModel, posterior
+from compvis.learning.ink_options import HANDWRITING, InkOptions
+from compvis.learning.ink_state import model_from_state, model_to_state
 from compvis.parsing.evidence import PosePrior
 from compvis.parsing.ink_image import NoInkError, to_ink
-from compvis.parsing.ink_shape import InkShape
 from compvis.parsing.match import MatchSettings
 from compvis.parsing.parser import RefineSettings, parse_as, smaller_prior, to_strokes
 from compvis.render.ink import InkRenderer
 from compvis.tree import ParseTree
 
 _FORMAT = "compvis.grammar_classifier"
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ class GrammarClassifier:
         domain: "ink" (handwriting, sketches).
         prior, pose, match: changed fields of the deformation prior, the pose prior and the matcher, by name.
         device: of the matcher, "cpu" or "cuda".
-        options: further fields of :class:`compvis.learning.ink_model.InkOptions` (shortlist, temperature, ...).
+        options: further fields of :class:`compvis.learning.ink_options.InkOptions` (shortlist, temperature, ...).
 
     Raises:
         InputError: an unknown domain or option.
@@ -145,7 +145,8 @@ class GrammarClassifier:
         known = len(self.model.labels)
         classes, targets = encode_labels(merged, known + len(checked))
         model = InkModel(self.options)
-        model.shapes, model.labels = self.model.shapes, targets.numpy()[:known]
+        model.described = self.model.described
+        model.labels = targets.numpy()[:known]
         return self._learn(model, classes, checked, targets.numpy()[known:], None)
 
     def log_evidence(self, images: Any, progress: Callable[[int], None] | None = None) -> np.ndarray:
@@ -230,9 +231,7 @@ class GrammarClassifier:
         self._require_fit()
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        order = np.concatenate([self.model.members(c) for c in self.model.classes])
-        shapes = [self.model.shapes[i] for i in order]
-        record, tensors = ink_to_state(self.model.grammar)
+        record, tensors = model_to_state(self.model)
         description = {
             "format": _FORMAT,
             "version": _VERSION,
@@ -240,14 +239,7 @@ class GrammarClassifier:
             "domain": self.domain,
             "options": {**asdict(self.options), "prior": self.options.prior.to_dict()},
             "classes": self.classes_.tolist(),
-            "order": order.tolist(),
-            "sizes": [list(shape.size) for shape in shapes],
-            "units": [shape.unit for shape in shapes],
-            "grammar": record,
-        }
-        tensors |= {
-            name: torch.stack([getattr(shape, name) for shape in shapes]).contiguous()
-            for name in _PER_TEMPLATE
+            "model": record,
         }
         (folder / "model.json").write_text(json.dumps(description) + "\n", encoding="utf-8")
         save_file(tensors, folder / "tensors.safetensors")
@@ -284,21 +276,7 @@ class GrammarClassifier:
         options = dict(description["options"])
         model = cls(description["domain"], **options)
         model.classes_ = np.asarray(description["classes"])
-        grammar = ink_from_state(description["grammar"], tensors)
-        templates = [template for one in grammar.classes for template in one.templates]
-        labels = [i for i, one in enumerate(grammar.classes) for _ in one.templates]
-        shapes = [
-            InkShape(
-                template=template,
-                unit=description["units"][i],
-                size=tuple(description["sizes"][i]),
-                **{name: tensors[name][i].clone() for name in _PER_TEMPLATE},
-            )
-            for i, template in enumerate(templates)
-        ]
-        back = np.argsort(description["order"])
-        model.model = InkModel(model.options).adopt([shapes[i] for i in back], np.array(labels)[back])
-        model.model.names = tuple(one.label for one in grammar.classes)
+        model.model = model_from_state(description["model"], tensors, model.options)
         return model
 
     def _learn(self, model, classes, images, targets, progress) -> "GrammarClassifier":
@@ -313,9 +291,6 @@ class GrammarClassifier:
     def _require_fit(self) -> None:
         if not hasattr(self, "model"):
             raise InputError("This GrammarClassifier has learned nothing yet: call fit first.")
-
-
-_PER_TEMPLATE = ("centre", "points", "tangents", "on", "t")
 
 
 def _with_clear_errors(work: Callable[[], Any]) -> Any:

@@ -1,6 +1,7 @@
 """Drawn shapes and a small classifier, for the tests of the public interface."""
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 import compvis
 
@@ -10,7 +11,7 @@ NAMES = np.array(["upright", "lying", "ring"])
 
 
 def draw_shapes(per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """A vertical bar, a horizontal bar, a ring: uint8, white on black."""
+    """A vertical bar, a horizontal bar, a ring: uint8, white on black, grey at the edges."""
     generator = np.random.default_rng(seed)
     y, x = np.mgrid[:SIDE, :SIDE] + 0.5
     images, labels = [], []
@@ -24,7 +25,7 @@ def draw_shapes(per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
                 (abs(v) < 1.3) & (abs(u) < 7),
                 abs(np.hypot(u, v) - 5.5) < 1.2,
             )
-            images.append(shapes[label] * 255)
+            images.append(np.clip(300 * gaussian_filter(shapes[label].astype(np.float32), 0.5), 0, 255))
             labels.append(label)
     return np.array(images, dtype=np.uint8), np.array(labels)
 

@@ -83,12 +83,16 @@ DAMAGE = {
     "cut tensors": (lambda f: cut(f / "tensors.safetensors"), "damaged"),
     "empty tensors": (lambda f: (f / "tensors.safetensors").write_bytes(b""), "damaged"),
     "binary description": (lambda f: (f / "model.json").write_bytes(b"\xff\xfe\x00\x81"), "damaged|no saved"),
-    "another version": (lambda f: rewrite(f, lambda d: d.update(version=99)), "format 1"),
-    "another format": (lambda f: rewrite(f, lambda d: d.update(format="other")), "format 1"),
-    "a list": (lambda f: (f / "model.json").write_text("[1, 2]"), "format 1|damaged"),
+    "another version": (lambda f: rewrite(f, lambda d: d.update(version=99)), "format 2"),
+    "another format": (lambda f: rewrite(f, lambda d: d.update(format="other")), "format 2"),
+    "a list": (lambda f: (f / "model.json").write_text("[1, 2]"), "format 2|damaged"),
     "no options": (lambda f: rewrite(f, lambda d: d.pop("options")), "incomplete"),
-    "no sizes": (lambda f: rewrite(f, lambda d: d.update(sizes=[])), "incomplete"),
-    "no classes of the grammar": (lambda f: rewrite(f, lambda d: d["grammar"].pop("classes")), "incomplete"),
+    "no sizes": (lambda f: rewrite(f, lambda d: d["model"]["readings"][0].update(sizes=[])), "incomplete"),
+    "no reading": (lambda f: rewrite(f, lambda d: d["model"]["readings"].clear()), "incomplete"),
+    "no classes of the grammar": (
+        lambda f: rewrite(f, lambda d: d["model"]["readings"][0]["grammar"].pop("classes")),
+        "incomplete",
+    ),
     "options of another kind": (lambda f: rewrite(f, lambda d: d.update(options=3)), "incomplete"),
 }
 

@@ -126,9 +126,14 @@ def field_basis(
 
 def field_scales(prior: DeformationPrior, n_strokes: int) -> list[float]:
     """Standard deviation of the coefficient of each column of :func:`field_basis`."""
-    character = [prior.linear, prior.linear, prior.translation]
-    stroke = [prior.stroke_linear, prior.stroke_linear, prior.stroke_translation]
-    return character + [prior.warp] * prior.n_warp + stroke * n_strokes
+    return [getattr(prior, level) for level in column_levels(prior, n_strokes, 0)]
+
+
+def column_levels(prior: DeformationPrior, n_strokes: int, n_substrokes: int) -> list[str]:
+    """The field of the prior that scales each column of :func:`compvis.grammar.ink.deformation_basis`."""
+    character = ["linear", "linear", "translation"] + ["warp"] * prior.n_warp
+    stroke = ["stroke_linear", "stroke_linear", "stroke_translation"] * n_strokes
+    return character + stroke + ["offset"] * (4 * n_substrokes)
 
 
 def bernstein(t: Float[Tensor, " m"]) -> Float[Tensor, "m 4"]:

@@ -1,7 +1,8 @@
 """Learn an ink grammar from images of each class, and weigh new images by its evidence."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -10,54 +11,20 @@ from torch import Tensor
 
 from compvis.grammar.deformation import DeformationPrior
 from compvis.grammar.ink import InkGrammar
-from compvis.parsing.evidence import PosePrior, background_evidence, power_mean, two_way_evidence
+from compvis.learning.ink_options import InkOptions
+from compvis.learning.ink_prior import learn_prior, with_prior
+from compvis.learning.ink_reading import InkReading, stack_of
 from compvis.parsing.ink_image import to_ink
-from compvis.parsing.ink_shape import InkShape, describe, shape_stack
-from compvis.parsing.match import MatchSettings, ShapeStack, match
+from compvis.parsing.ink_shape import InkShape, describe
 
-HANDWRITING = DeformationPrior(
-    linear=0.2,
-    translation=0.2,
-    warp=0.25,
-    warp_length=0.8,
-    warp_grid=8,
-    stroke_translation=0.03,
-    stroke_linear=0.03,
-    offset=0.08,
-)
-"""Deformation of handwriting, chosen on one-shot runs of background alphabets and on validation digits."""
-
-
-@dataclass(frozen=True)
-class InkOptions:
-    """Everything that can be set about the ink model.
-
-    prior: deformation of every template. pose: its place and size. match: the matcher.
-    shortlist: templates matched in full for an image, found by a coarse forward match of all; shortlist_a_class of
-    every class are always among them. coarse_every, coarse_modes, coarse_steps: that match's share of points, its
-    modes and annealing steps. background: other characters that estimate log p(image); background_temperature: of
-    their power mean. temperature: points per independent observation, see :meth:`InkModel.class_evidence`.
-    seed: of the background's draw.
-    """
-
-    prior: DeformationPrior = HANDWRITING
-    pose: PosePrior = field(default_factory=PosePrior)
-    match: MatchSettings = field(default_factory=MatchSettings)
-    shortlist: int = 60
-    shortlist_a_class: int = 2
-    coarse_every: int = 2
-    coarse_modes: int = 8
-    coarse_steps: int = 3
-    background: int = 64
-    background_temperature: float = 15.0
-    temperature: float = 8.0
-    seed: int = 0
-    device: str = "cpu"
+GREY = 0.01
+"""Values farther than this from paper and from full ink are grey."""
 
 
 @dataclass(frozen=True, eq=False)
 class MatchedImages:
-    """Images against templates: evidence (n, k), nats, -inf where the shortlist left a pair out; and the images."""
+    """Images against templates: evidence (n, k), nats, -inf where the shortlist left a pair out; and the images as
+    the first reading has them."""
 
     evidence: np.ndarray
     shapes: list[InkShape]
@@ -72,49 +39,80 @@ class InkModel:
 
     def __init__(self, options: InkOptions | None = None) -> None:
         self.options = options or InkOptions()
-        self.shapes: list[InkShape] = []
+        self.described: list[list[InkShape]] = [[] for _ in self.options.readings]
         self.labels = np.zeros(0, dtype=np.int64)
         self.classes = np.zeros(0, dtype=np.int64)
         self.names: tuple[str, ...] = ()
 
     def learn(self, images: Float[Tensor, "n H W"], labels: np.ndarray, progress=None) -> "InkModel":
-        """Add one template an image; earlier ones stay. Equal to learning all images at once.
+        """Add one template an image and learn the deformation prior anew; equal to learning all images at once.
 
         Args:
             images: grey values in [0, 1], either polarity.
             labels: (n,) integers.
             progress: called with the number of images described so far.
         """
-        ink = to_ink(images)
-        shapes = []
-        for i, one in enumerate(ink):
-            shapes.append(describe(one, self.options.prior, self.options.match.points))
+        options = self.options
+        described = [list(shapes) for shapes in self.described]
+        for i, one in enumerate(to_ink(images)):
+            for shapes, shape in zip(described, self._describe(one, options.prior), strict=True):
+                shapes.append(shape)
             if progress is not None:
                 progress(i + 1)
-        return self.adopt([*self.shapes, *shapes], np.concatenate([self.labels, np.asarray(labels)]))
+        labels = np.concatenate([self.labels, np.asarray(labels)])
+        prior = options.prior
+        if math.isfinite(options.prior_weight):
+            prior = learn_prior(
+                described[0],
+                labels,
+                prior,
+                options.match,
+                options.prior_weight,
+                options.seed,
+                options.device,
+            )
+        known: dict[int, InkShape] = {}
+        for one in (shape for shapes in described for shape in shapes):
+            known[id(one)] = known.get(id(one)) or with_prior(one, prior)
+        return self.adopt([[known[id(one)] for one in shapes] for shapes in described], labels)
 
-    def adopt(self, shapes: Sequence[InkShape], labels: np.ndarray) -> "InkModel":
-        """Make these shapes the templates (k >= 2) and prepare matching."""
-        options = self.options
-        self.shapes, self.labels = list(shapes), np.asarray(labels, dtype=np.int64)
+    def adopt(self, described: Sequence[Sequence[InkShape]], labels: np.ndarray) -> "InkModel":
+        """Make shapes the templates and prepare matching.
+
+        Args:
+            described: for each reading, the k >= 2 shapes of all images; their deformation prior is kept. Readings
+                that hold the very shapes of the first one are not weighed a second time.
+            labels: (k,) integers.
+        """
+        self.described = [list(shapes) for shapes in described]
+        self.labels = np.asarray(labels, dtype=np.int64)
         self.classes = np.unique(self.labels)
-        self.stack = ShapeStack.join([shape_stack(shape, options.match) for shape in self.shapes])
-        self.coarse_stack = self.stack.coarse(options.coarse_every, options.coarse_modes)
-        self.poses = np.stack([shape.pose for shape in self.shapes])
-        self.background = background_evidence(
-            self.stack,
-            options.match,
-            options.background,
-            options.background_temperature,
-            options.seed,
-            options.device,
-        )
+        first, *others = self.described
+        distinct = [
+            shapes for shapes in others if any(a is not b for a, b in zip(first, shapes, strict=True))
+        ]
+        self.readings = [InkReading(shapes, self.options) for shapes in (first, *distinct)]
         return self
+
+    @property
+    def shapes(self) -> list[InkShape]:
+        """The templates as the first reading has them."""
+        return self.described[0]
+
+    @property
+    def prior(self) -> DeformationPrior:
+        """The deformation prior that was learned."""
+        return self.shapes[0].template.prior
 
     @property
     def grammar(self) -> InkGrammar:
         """The grammar: an Or-rule over classes, each an Or-rule over its templates, in the order of ``members``."""
-        templates = [self.shapes[i].template for c in self.classes for i in self.members(c)]
+        return self.grammar_of(0)
+
+    def grammar_of(self, reading: int) -> InkGrammar:
+        """The grammar with the templates of one of ``readings``."""
+        shapes = self.readings[reading].shapes
+        templates = [shapes[i].template for c in self.classes for i in self.members(c)]
         names = self.names or tuple(str(c) for c in self.classes)
         return InkGrammar.of(
             templates, [names[i] for i, c in enumerate(self.classes) for _ in self.members(c)]
@@ -125,43 +123,34 @@ class InkModel:
         return np.flatnonzero(self.labels == label)
 
     def match_images(self, ink: Float[Tensor, "n H W"]) -> MatchedImages:
-        """Two-way evidence of every image and template, place and size included.
+        """Evidence of every image and template, mean over the readings.
 
         Args:
             ink: ink images (1 = ink).
         """
-        options = self.options
-        shapes = [describe(one, options.prior, options.match.points) for one in ink]
-        images = ShapeStack.join([shape_stack(shape, options.match) for shape in shapes])
-        keep = self._shortlist(images)
-        row, template = np.nonzero(keep)
-        ahead, back = np.stack([template, row], 1), np.stack([row, template], 1)
-        _, forward = match(self.stack, images.seen, ahead, options.match, options.device)
-        _, backward = match(images, self.stack.seen, back, options.match, options.device)
-        of_image = np.array(
-            [power_mean(forward[row == i], options.background_temperature) for i in range(len(shapes))]
-        )
-        evidence = np.full(keep.shape, -np.inf)
-        evidence[row, template] = two_way_evidence(
-            forward, backward, of_image[row], self.background[template]
-        )
-        poses = np.stack([shape.pose for shape in shapes])
-        evidence += options.pose.log_prob(poses[:, None], self.poses)
-        return MatchedImages(evidence, shapes)
+        described = (self._describe(one, self.prior)[: len(self.readings)] for one in ink)
+        by_reading = list(zip(*described, strict=True))
+        stacks = [stack_of(shapes, self.options) for shapes in by_reading]
+        keep = self._shortlist(stacks[0])
+        evidence = [
+            reading.evidence(shapes, stack, keep)
+            for reading, shapes, stack in zip(self.readings, by_reading, stacks, strict=True)
+        ]
+        return MatchedImages(np.mean(evidence, axis=0), list(by_reading[0]))
 
-    def _shortlist(self, images: ShapeStack) -> np.ndarray:
+    def _describe(self, ink, prior: DeformationPrior) -> list[InkShape]:
+        """The image in every reading; one without grey says the same at every threshold and is read once."""
+        points, readings = self.options.match.points, self.options.readings
+        if bool(((ink < GREY) | (ink > 1 - GREY)).all()):
+            return [describe(ink, prior, points, threshold=readings[0])] * len(readings)
+        return [describe(ink, prior, points, threshold=one) for one in readings]
+
+    def _shortlist(self, images) -> np.ndarray:
         """Which templates deserve a full match with which image, (n, k) bool."""
         options, n, k = self.options, len(images), len(self.shapes)
-        keep = np.ones((n, k), dtype=bool)
         if k <= options.shortlist:
-            return keep
-        settings = MatchSettings(
-            **{**options.match.__dict__, "steps": options.coarse_steps, "modes": options.coarse_modes}
-        )
-        seen = np.ascontiguousarray(images.seen[:, :, :: options.coarse_every])
-        pairs = np.stack([np.tile(np.arange(k), n), np.repeat(np.arange(n), k)], 1)
-        _, coarse = match(self.coarse_stack, seen, pairs, settings, options.device)
-        coarse = coarse.reshape(n, k)
+            return np.ones((n, k), dtype=bool)
+        coarse = self.readings[0].coarse_evidence(images)
         keep = coarse >= np.sort(coarse, axis=1)[:, -options.shortlist][:, None]
         for label in self.classes:
             own = self.members(label)

@@ -13,13 +13,16 @@ from compvis.parsing.bezier import fit_substrokes, sample_beziers
 from compvis.parsing.decompose import Decomposition, decompose
 from compvis.parsing.ink_image import ink_frame
 from compvis.parsing.match import MatchSettings, ShapeStack
-from compvis.parsing.skeleton import SkeletonGraph, skeleton_graph
+from compvis.parsing.skeleton import INK_THRESHOLD, SkeletonGraph, skeleton_graph
 
 FIT_TOLERANCE = 0.35
 """Largest distance of a sub-stroke from the skeleton, in pen widths."""
 
 LEAST_UNIT = 0.03
 """Least unit of a character's frame, as a share of the image's longer side: a dot has no extent of its own."""
+
+LEAST_WIDTH = 0.5
+"""Thinner ink, in pixels, counts as this wide."""
 
 CURVE_SAMPLES = 33
 SLOPE_STEP = 0.02
@@ -33,7 +36,8 @@ class InkShape:
 
     template: its strokes at rest, canonical frame. centre (2,), unit: where they lie in the image, pixels.
     size: (H, W) of the image. points (n, 2): points spread evenly over the skeleton, canonical frame; tangents
-    (n, 2): unit tangents there, zero on dots. on, t (n,): the nearest sub-stroke and its Bezier parameter.
+    (n, 2): unit tangents there, zero on dots. widths (n,): log of the ink's width there over their median.
+    on, t (n,): the nearest sub-stroke and its Bezier parameter.
     """
 
     template: CharacterTemplate
@@ -42,6 +46,7 @@ class InkShape:
     size: tuple[int, int]
     points: Float[Tensor, "n 2"]
     tangents: Float[Tensor, "n 2"]
+    widths: Float[Tensor, " n"]
     on: Int[Tensor, " n"]
     t: Float[Tensor, " n"]
 
@@ -57,6 +62,7 @@ def describe(
     prior: DeformationPrior,
     points: int,
     decomposition: Decomposition | None = None,
+    threshold: float = INK_THRESHOLD,
 ) -> InkShape:
     """Describe an ink image by its best decomposition into strokes, or by a given one.
 
@@ -65,13 +71,14 @@ def describe(
         prior: how the template may deform.
         points: number of points spread over the ink.
         decomposition: strokes in the image frame.
+        threshold: grey value from which a pixel is ink.
 
     Raises:
         ValueError: no pixel is ink.
     """
-    graph = skeleton_graph(ink)
+    graph = skeleton_graph(ink, threshold)
     chosen = decomposition or decompose(graph, k=1)[0]
-    where, tangents = spread_points(graph, points)
+    where, tangents, widths = spread_points(graph, points)
     centre, unit = ink_frame(torch.from_numpy(where))
     unit = max(unit, LEAST_UNIT * max(ink.shape))
     strokes = []
@@ -82,7 +89,8 @@ def describe(
     canonical = (torch.from_numpy(where) - centre) / unit
     on, t = _nearest(template.control_points, canonical)
     height, width = ink.shape
-    return InkShape(template, centre, unit, (height, width), canonical, torch.from_numpy(tangents), on, t)
+    along = (torch.from_numpy(tangents), torch.from_numpy(widths))
+    return InkShape(template, centre, unit, (height, width), canonical, *along, on, t)
 
 
 def shape_stack(shape: InkShape, settings: MatchSettings) -> ShapeStack:
@@ -101,9 +109,10 @@ def shape_stack(shape: InkShape, settings: MatchSettings) -> ShapeStack:
     arrays = (
         shape.points,
         shape.tangents,
+        shape.widths,
         full @ rotation,
         change @ rotation * per_length[:, None],
-        torch.stack([*shape.points.T, x**2 - y**2, 2 * x * y]),
+        torch.stack([*shape.points.T, x**2 - y**2, 2 * x * y, shape.widths]),
     )
     return ShapeStack(*(np.ascontiguousarray(a.numpy(), dtype=np.float32)[None] for a in arrays))
 
@@ -122,11 +131,12 @@ def principal_modes(basis: Float[Tensor, "n r"], modes: int) -> Float[Tensor, "r
     return torch.nn.functional.pad(rotation, (0, modes - rotation.shape[1]))
 
 
-def spread_points(graph: SkeletonGraph, count: int) -> tuple[np.ndarray, np.ndarray]:
+def spread_points(graph: SkeletonGraph, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Spread points evenly over a skeleton; a dot counts as a stroke as long as the pen is wide.
 
     Returns:
-        Points (count, 2), image frame, pixels, and unit tangents (count, 2), zero on dots; float32.
+        Points (count, 2), image frame, pixels; unit tangents (count, 2), zero on dots; log widths (count,) of the
+        ink there over their median; float32.
     """
     lengths = np.array([edge.length for edge in graph.edges])
     is_dot = np.array(
@@ -137,18 +147,22 @@ def spread_points(graph: SkeletonGraph, count: int) -> tuple[np.ndarray, np.ndar
     counts = np.floor(quota).astype(int)
     counts[np.argsort(counts - quota, kind="stable")[: count - counts.sum()]] += 1
     reach = TANGENT_REACH * graph.pen_width + 0.5
-    points, tangents = [], []
+    points, tangents, widths = [], [], []
     for edge, dot, n in zip(graph.edges, is_dot, counts, strict=True):
         if dot:
             points.append(np.repeat(edge.points.mean(0)[None], n, axis=0))
             tangents.append(np.zeros((n, 2)))
+            widths.append(np.full(n, edge.width.mean()))
             continue
         arc = np.concatenate([[0.0], np.linalg.norm(np.diff(edge.points, axis=0), axis=1).cumsum()])
         at = (np.arange(n) + 0.5) / max(n, 1) * arc[-1]
         chord = _along(edge.points, arc, at + reach) - _along(edge.points, arc, at - reach)
         points.append(_along(edge.points, arc, at))
+        widths.append(np.interp(at, arc, edge.width))
         tangents.append(chord / np.maximum(np.linalg.norm(chord, axis=1, keepdims=True), 1e-9))
-    return np.concatenate(points).astype(np.float32), np.concatenate(tangents).astype(np.float32)
+    log_width = np.log(np.maximum(np.concatenate(widths), LEAST_WIDTH))
+    found = (np.concatenate(points), np.concatenate(tangents), log_width - np.median(log_width))
+    return tuple(array.astype(np.float32) for array in found)  # pyright: ignore[reportReturnType]
 
 
 def _along(polyline: np.ndarray, arc: np.ndarray, at: np.ndarray) -> np.ndarray:

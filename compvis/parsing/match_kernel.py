@@ -71,12 +71,17 @@ def _solve(gram, right):
 
 @numba.njit(fastmath=True, cache=True)
 @no_type_check
-def _match_one(rest, tangent, basis, slope, seen, schedule, options, z, scores):
-    """One match. rest, tangent (n, 2); basis, slope (n, r); seen (4, m) rows x, y, cos, sin of twice the angle."""
+def _match_one(rest, tangent, width, basis, slope, seen, start, schedule, options, z, scores):
+    """One match. rest, tangent (n, 2); width (n,); basis, slope (n, r); seen (5, m) rows x, y, cos and sin of twice
+    the angle, log width; start (2, 2): the linear map that the template is under when the annealing begins."""
     n, r = basis.shape
     m = seen.shape[1]
     sharpness, slack, outlier, noise, area = options[0], options[1], options[2], options[3], options[4]
-    moved = rest.copy()
+    width_noise, width_spread = options[6], options[7]
+    moved = np.empty_like(rest)
+    for i in range(n):
+        moved[i, 0] = start[0, 0] * rest[i, 0] + start[0, 1] * rest[i, 1]
+        moved[i, 1] = start[1, 0] * rest[i, 0] + start[1, 1] * rest[i, 1]
     direction = np.empty((n, 2), np.float32)
     stretch = np.ones(n, np.float32)
     affinity = np.empty((n, m), np.float32)
@@ -141,7 +146,7 @@ def _match_one(rest, tangent, basis, slope, seen, schedule, options, z, scores):
     total = np.float32(0)
     for i in range(n):
         total += stretch[i]
-    density = (1 - outlier) / (2 * np.pi * noise * noise * options[5])
+    density = (1 - outlier) / (2 * np.pi * noise * noise * options[5] * width_noise)
     scale = np.float32(-0.5) / (noise * noise)
     column[:] = 0
     for i in range(n):
@@ -151,12 +156,19 @@ def _match_one(rest, tangent, basis, slope, seen, schedule, options, z, scores):
         for j in range(m):
             dx = seen[0, j] - x
             dy = seen[1, j] - y
+            w = (seen[4, j] - width[i]) / width_noise
             column[j] += share * _exp(
-                (dx * dx + dy * dy) * scale + c * seen[2, j] + s * seen[3, j] - sharpness
+                (dx * dx + dy * dy) * scale
+                + c * seen[2, j]
+                + s * seen[3, j]
+                - sharpness
+                - np.float32(0.5) * w * w
             )
     log_likelihood = 0.0
     for j in range(m):
-        log_likelihood += np.log(density * column[j] + outlier / area)
+        w = seen[4, j] / width_spread
+        unexplained = outlier / (area * width_spread) * _exp(np.float32(-0.5) * w * w)
+        log_likelihood += np.log(density * column[j] + unexplained)
     scores[0] = log_likelihood
     squared = 0.0
     for k in range(r):
@@ -167,8 +179,34 @@ def _match_one(rest, tangent, basis, slope, seen, schedule, options, z, scores):
 
 @numba.njit(fastmath=True, cache=True, parallel=True)
 @no_type_check
-def match_pairs(rest, tangent, basis, slope, seen, template, observation, schedule, options, z, scores):
-    """Match pair p: template ``template[p]`` on observation ``observation[p]``; fills z (p, 2, r), scores (p, 3)."""
+def match_pairs(
+    rest, tangent, width, basis, slope, seen, template, observation, starts, schedule, options, z, scores
+):
+    """Match pair p: template ``template[p]`` on observation ``observation[p]``; fills z (p, 2, r), scores (p, 3).
+
+    Of the annealings from ``starts`` (s, 2, 2) the one of largest evidence is kept.
+    """
     for p in numba.prange(template.shape[0]):
         a, b = template[p], observation[p]
-        _match_one(rest[a], tangent[a], basis[a], slope[a], seen[b], schedule, options, z[p], scores[p])
+        best = np.float32(-np.inf)
+        for start in starts:
+            found = np.empty_like(z[p])
+            score = np.empty_like(scores[p])
+            _match_one(
+                rest[a],
+                tangent[a],
+                width[a],
+                basis[a],
+                slope[a],
+                seen[b],
+                start,
+                schedule,
+                options,
+                found,
+                score,
+            )
+            evidence = score[0] - np.float32(0.5) * score[1] - score[2]
+            if evidence > best:
+                best = evidence
+                z[p] = found
+                scores[p] = score

@@ -15,6 +15,9 @@ from compvis.parsing.skeleton_trace import trace_chains
 THICK_ENOUGH = 14.0
 """Pen width, in working pixels, from which thinning is trusted; thinner ink is enlarged first."""
 
+INK_THRESHOLD = 0.6
+"""Grey value from which a pixel is ink, where nothing else is said."""
+
 MOST_SIDE = 320
 """Longer side, in pixels, that an image is enlarged to at most."""
 
@@ -66,12 +69,11 @@ class SkeletonGraph:
         return np.concatenate([edge.points for edge in self.edges])
 
 
-def skeleton_graph(ink: Tensor | np.ndarray, threshold: float = 0.6) -> SkeletonGraph:
+def skeleton_graph(ink: Tensor | np.ndarray, threshold: float = INK_THRESHOLD) -> SkeletonGraph:
     """Thin an ink image and trace its skeleton.
 
-    Thin ink (small images) is enlarged by cubic interpolation before it is cut at ``threshold``. Spurs
-    shorter
-    than the pen is wide are cut off, and junctions closer than that are merged: two strokes that cross are
+    Thin ink (small images) is enlarged by cubic interpolation before it is cut at ``threshold``. Spurs shorter than
+    the pen is wide are cut off, and junctions closer than that are merged: two strokes that cross are
     thinned into two junctions of three that belong together as one of four.
 
     Args:

@@ -1,17 +1,20 @@
 """The ink model: what is learned does not depend on how it was told, and what is answered not on the batch."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 from scipy.special import logsumexp
 
 from compvis.grammar.deformation import DeformationPrior
-from compvis.learning.ink_model import InkModel, InkOptions, posterior
+from compvis.learning.ink_model import InkModel, posterior
+from compvis.learning.ink_options import InkOptions
 from compvis.parsing.evidence import two_way_evidence
 from compvis.parsing.ink_image import to_ink
-from compvis.parsing.ink_shape import shape_stack
+from compvis.parsing.ink_shape import describe, shape_stack
 from compvis.parsing.match import MatchSettings, match
 
 SIDE = 24
@@ -23,7 +26,7 @@ FULL = dataclasses.replace(OPTIONS, shortlist=1000)
 
 
 def draw_shapes(per_class: int, seed: int) -> tuple[torch.Tensor, np.ndarray]:
-    """A standing bar, a ring, a plus and an ell, a little different each time, white on black."""
+    """A standing bar, a ring, a plus and an ell, a little different each time, white on black, grey at the edges."""
     generator = np.random.default_rng(seed)
     y, x = np.mgrid[:SIDE, :SIDE] + 0.5
     images, labels = [], []
@@ -38,7 +41,7 @@ def draw_shapes(per_class: int, seed: int) -> tuple[torch.Tensor, np.ndarray]:
                 ((abs(u) < 1.3) & (abs(v) < 8)) | ((abs(v) < 1.3) & (abs(u) < 8)),
                 ((abs(u + 5) < 1.3) & (abs(v) < 7)) | ((abs(v - 6) < 1.3) & (abs(u) < 6)),
             )
-            images.append(shapes[label].astype(np.float32))
+            images.append(np.clip(1.2 * gaussian_filter(shapes[label].astype(np.float32), 0.5), 0, 1))
             labels.append(label)
     return torch.from_numpy(np.array(images)), np.array(labels)
 
@@ -102,21 +105,81 @@ def test_polarity_does_not_matter(model):
 
 
 def test_pairs_carry_two_way_evidence_and_pose(model):
-    """The pieces put together anew for one image and all templates."""
+    """The pieces put together anew for one image and all templates, in both readings."""
     ink = to_ink(draw_shapes(1, seed=4)[0][:1])
     matched = model.match_images(ink)
     assert matched.evidence.shape == (1, 12)
-    assert np.isfinite(matched.evidence).all()
-    image = shape_stack(matched.shapes[0], FULL.match)
     each = np.arange(12)
     ahead, back = np.stack([each, 0 * each], 1), np.stack([0 * each, each], 1)
-    to_image = match(model.stack, image.seen, ahead, FULL.match)[1]
-    to_template = match(image, model.stack.seen, back, FULL.match)[1]
-    temperature = FULL.background_temperature
-    of_image = temperature * (logsumexp(to_image / temperature) - np.log(12))
-    wanted = two_way_evidence(to_image, to_template, np.full(12, of_image), model.background)
-    wanted = wanted + FULL.pose.log_prob(matched.shapes[0].pose, model.poses)
-    np.testing.assert_allclose(matched.evidence[0], wanted, atol=1e-3)
+    temperature, by_reading = FULL.background_temperature, []
+    for reading, threshold in zip(model.readings, FULL.readings, strict=True):
+        shape = describe(ink[0], model.prior, FULL.match.points, threshold=threshold)
+        image, upright = shape_stack(shape, FULL.match), FULL.match.upright()
+        to_image = match(reading.stack, image.seen, ahead, FULL.match)[1]
+        to_template = match(image, reading.stack.seen, back, FULL.match)[1]
+        first = match(reading.stack, image.seen, ahead, upright)[1]
+        of_image = temperature * (logsumexp(first / temperature) - np.log(12))
+        wanted = two_way_evidence(to_image, to_template, np.full(12, of_image), reading.background)
+        by_reading.append(wanted + FULL.pose.log_prob(shape.pose, reading.poses))
+    np.testing.assert_allclose(matched.evidence[0], np.mean(by_reading, axis=0), atol=1e-3)
+
+
+def test_turned_starts_are_for_the_best_templates_only(model):
+    asked = to_ink(draw_shapes(1, seed=4)[0])
+    every = model.match_images(asked).evidence
+    found = {}
+    for most in (0, 2):
+        other = InkModel(dataclasses.replace(FULL, second_look=most)).adopt(model.described, model.labels)
+        found[most] = other.match_images(asked).evidence
+    assert (every >= found[2] - 1e-3).all()
+    assert (found[2] >= found[0] - 1e-3).all()
+    best = np.argsort(-found[0], axis=1)[:, :1]
+    np.testing.assert_allclose(
+        np.take_along_axis(found[2], best, 1), np.take_along_axis(every, best, 1), atol=1e-3
+    )
+
+
+def test_images_without_grey_are_read_once():
+    images, labels = draw_shapes(2, seed=0)
+    binary = InkModel(FULL).learn((images > 0.5).float(), labels)
+    assert len(binary.readings) == 1
+    single = InkModel(dataclasses.replace(FULL, readings=FULL.readings[:1]))
+    single.learn((images > 0.5).float(), labels)
+    asked = draw_shapes(1, seed=2)[0]
+    np.testing.assert_array_equal(binary.log_evidence(asked), single.log_evidence(asked))
+    both = binary.learn(images, labels)
+    assert len(both.readings) == 2
+    assert np.isfinite(both.log_evidence(asked)).all()
+
+
+def test_deformations_within_classes_sharpen_the_prior(model):
+    start = FULL.prior
+    assert model.prior != start
+    # these drawings move and shear little
+    assert model.prior.translation < start.translation
+    unlearned = InkModel(dataclasses.replace(FULL, prior_weight=math.inf)).learn(*draw_shapes(3, seed=0))
+    assert unlearned.prior == start
+    alone = InkModel(FULL).learn(*draw_shapes(1, seed=0))
+    assert alone.prior == start
+
+
+def test_the_given_prior_counts_as_its_weight():
+    images, labels = draw_shapes(3, seed=0)
+    light, heavy = (
+        InkModel(dataclasses.replace(FULL, prior_weight=weight)).learn(images, labels).prior
+        for weight in (1.0, 1000.0)
+    )
+    assert abs(heavy.linear - FULL.prior.linear) < 0.2 * abs(light.linear - FULL.prior.linear)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"readings": ()}, "thresholds between 0 and 1"), ({"readings": (0.5, 1.0)}, "thresholds"),
+     ({"prior_weight": -1.0}, "must not be negative")],
+)  # fmt: skip
+def test_options_that_make_no_sense_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(OPTIONS, **changes)
 
 
 def test_classes_with_more_templates_have_no_head_start(model):
@@ -136,7 +199,7 @@ def test_classes_with_more_templates_have_no_head_start(model):
 
 def test_the_shortlist_keeps_the_answer_and_every_class(model):
     short = InkModel(dataclasses.replace(OPTIONS, shortlist=3, shortlist_a_class=1))
-    short.adopt(model.shapes, model.labels)
+    short.adopt(model.described, model.labels)
     images, labels = draw_shapes(2, seed=5)
     kept = np.isfinite(short.match_images(to_ink(images)).evidence)
     for label in model.classes:
@@ -149,7 +212,7 @@ def test_the_shortlist_keeps_the_answer_and_every_class(model):
 
 def test_the_shortlist_keeps_as_many_a_class_as_told(model):
     short = InkModel(dataclasses.replace(OPTIONS, shortlist=1, shortlist_a_class=2))
-    short.adopt(model.shapes, model.labels)
+    short.adopt(model.described, model.labels)
     kept = np.isfinite(short.match_images(to_ink(draw_shapes(1, seed=5)[0])).evidence)
     for label in model.classes:
         assert (kept[:, model.members(label)].sum(1) == 2).all()

@@ -12,27 +12,34 @@ PAIR = np.zeros((1, 2), dtype=np.int64)
 # x, y and angle of six points far apart: each has one partner, so that nothing but z is uncertain
 REST = np.array([[-1.5, -1.2], [0.0, -1.4], [1.5, -1.0], [1.3, 1.2], [0.1, 1.5], [-1.4, 1.1]])
 ANGLE = np.array([0.1, 0.4, 1.2, 2.0, 2.6, 0.9])
+WIDTH = np.array([0.0, -0.3, 0.2, 0.5, 0.0, -0.1])
 
 
 def template(modes: np.ndarray, slopes: np.ndarray | None = None) -> ShapeStack:
     """Points ``REST`` that move along modes (6, r)."""
     tangent = np.stack([np.cos(ANGLE), np.sin(ANGLE)], 1)
     slopes = np.zeros_like(modes) if slopes is None else slopes
-    arrays = (REST, tangent, modes, slopes, observation(REST, ANGLE))
+    arrays = (REST, tangent, WIDTH, modes, slopes, observation(REST, ANGLE))
     return ShapeStack(*(np.asarray(array, np.float32)[None] for array in arrays))
 
 
-def observation(points: np.ndarray, angle: np.ndarray) -> np.ndarray:
-    return np.stack([*points.T, np.cos(2 * angle), np.sin(2 * angle)]).astype(np.float32)
+def observation(points: np.ndarray, angle: np.ndarray, width: np.ndarray = WIDTH) -> np.ndarray:
+    return np.stack([*points.T, np.cos(2 * angle), np.sin(2 * angle), width]).astype(np.float32)
+
+
+def normal_density(x: np.ndarray, deviation: float) -> np.ndarray:
+    return np.exp(-0.5 * (x / deviation) ** 2) / math.sqrt(2 * math.pi) / deviation
 
 
 def log_density(seen: np.ndarray, moved: np.ndarray, shares: np.ndarray, s: MatchSettings) -> np.ndarray:
-    """log p(points, angles | moved template (..., 6, 2)), the formula of the matcher term by term, (...,)."""
+    """log p(points, angles, widths | moved template (..., 6, 2)), the formula of the matcher term by term, (...,)."""
     squared = ((seen[:2].T[:, None] - moved[..., None, :, :]) ** 2).sum(-1)
     normal = np.exp(-0.5 * squared / s.noise**2) / (2 * math.pi * s.noise**2)
     angle = 0.5 * np.arctan2(seen[3], seen[2])
     von_mises = np.exp(s.sharpness * np.cos(2 * (angle[:, None] - ANGLE))) / (math.pi * np.i0(s.sharpness))
-    mixture = (1 - s.outlier) * (shares * normal * von_mises).sum(-1) + s.outlier / s.area / math.pi
+    width = normal_density(seen[4][:, None] - WIDTH, s.width_noise)
+    unexplained = s.outlier / s.area / math.pi * normal_density(seen[4], s.width_spread)
+    mixture = (1 - s.outlier) * (shares * normal * von_mises * width).sum(-1) + unexplained
     return np.log(mixture).sum(-1)
 
 
@@ -78,16 +85,18 @@ def test_an_uncertain_deformation_costs_what_the_integral_says():
 
 
 def test_density_of_one_ink_point_integrates_to_one():
-    """Over places in ``area`` and orientations in [0, pi): the nats are those of a density."""
+    """Over places in ``area``, orientations in [0, pi) and log widths: the nats are those of a density."""
     settings = MatchSettings(points=6, modes=1, area=36.0, noise=0.2, outlier=0.2, sharpness=1.5)
     stack = template(np.zeros((6, 1)))
     axis = np.arange(-3, 3, 0.1) + 0.05
-    angles = np.arange(12) * math.pi / 12
-    x, y, angle = (grid.ravel() for grid in np.meshgrid(axis, axis, angles, indexing="ij"))
-    seen = np.stack([x, y, np.cos(2 * angle), np.sin(2 * angle)], 1).astype(np.float32)[:, :, None]
+    angles = np.arange(8) * math.pi / 8
+    widths = np.arange(-2.4, 2.5, 0.4)
+    grids = np.meshgrid(axis, axis, angles, widths, indexing="ij")
+    x, y, angle, width = (grid.ravel() for grid in grids)
+    seen = np.stack([x, y, np.cos(2 * angle), np.sin(2 * angle), width], 1).astype(np.float32)[:, :, None]
     pairs = np.stack([np.zeros(len(seen), np.int64), np.arange(len(seen))], 1)
     _, evidence = match(stack, np.ascontiguousarray(seen), pairs, settings)
-    assert np.exp(evidence).sum() * 0.1**2 * math.pi / 12 == pytest.approx(1, abs=0.01)
+    assert np.exp(evidence).sum() * 0.1**2 * math.pi / 8 * 0.4 == pytest.approx(1, abs=0.01)
 
 
 def test_stretched_parts_hold_more_of_the_ink():

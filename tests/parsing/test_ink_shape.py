@@ -58,10 +58,18 @@ def test_points_of_one_stroke_are_evenly_spaced_and_tangents_follow_it(ink):
 
 
 def test_long_strokes_get_more_points(ink):
-    points, _ = spread_points(skeleton_graph(ink([(8, 10), (40, 10)], [(8, 36), (16, 36)])), POINTS)
+    points, _, _ = spread_points(skeleton_graph(ink([(8, 10), (40, 10)], [(8, 36), (16, 36)])), POINTS)
     above, below = (points[:, 1] < 23).sum(), (points[:, 1] > 23).sum()
     assert above + below == POINTS
     assert 2.5 < above / below < 6.5
+
+
+def test_widths_tell_thick_ink_from_thin(draw):
+    ink = np.maximum(draw([(8, 12), (40, 12)], pen=3.0), draw([(8, 34), (40, 34)], pen=9.0))
+    shape = describe(torch.from_numpy(ink), PRIOR, POINTS)
+    thin, thick = (shape.widths[shape.points[:, 1] < 0], shape.widths[shape.points[:, 1] > 0])
+    assert float(thick.median() - thin.median()) == pytest.approx(math.log(3), abs=0.25)
+    assert float(shape.widths.median()) == pytest.approx(0, abs=0.6)
 
 
 def test_points_know_their_place_on_the_template(ink):

@@ -15,7 +15,7 @@ from compvis.parsing.match_eager import match_eager
 from compvis.parsing.match_kernel import SCORES, match_pairs
 
 PRIOR = DeformationPrior(linear=0.2, warp=0.2, warp_length=0.9, warp_grid=6)
-SETTINGS = MatchSettings(points=30, modes=12)
+SETTINGS = MatchSettings(points=30, modes=12, turns=(0.0,))
 SIZE = 48
 SELF = np.zeros((1, 2), dtype=np.int64)
 
@@ -48,19 +48,22 @@ def all_pairs(k: int) -> np.ndarray:
 def run_loops(stack, pairs, settings):
     z = np.zeros((len(pairs), 2, stack.basis.shape[2]), np.float32)
     scores = np.zeros((len(pairs), SCORES), np.float32)
-    arrays = (stack.rest, stack.tangent, stack.basis, stack.slope, stack.seen)
+    arrays = (stack.rest, stack.tangent, stack.width, stack.basis, stack.slope, stack.seen)
     rows = np.ascontiguousarray(pairs.T)
-    match_pairs(*arrays, rows[0], rows[1], settings.schedule(), settings.options(), z, scores)
+    constants = (settings.starts(), settings.schedule(), settings.options())
+    match_pairs(*arrays, rows[0], rows[1], *constants, z, scores)
     return z, scores
 
 
 def run_eager(stack, pairs, settings, device="cpu"):
     rows = [
         torch.from_numpy(array[pairs[:, 0]]).to(device)
-        for array in (stack.rest, stack.tangent, stack.basis, stack.slope)
+        for array in (stack.rest, stack.tangent, stack.width, stack.basis, stack.slope)
     ]
     rows.append(torch.from_numpy(stack.seen[pairs[:, 1]]).to(device))
-    constants = (torch.from_numpy(settings.schedule()), torch.from_numpy(settings.options()))
+    constants = (
+        torch.from_numpy(array) for array in (settings.starts()[0], settings.schedule(), settings.options())
+    )
     z, scores = match_eager(*rows, *(one.to(device) for one in constants))
     return z.cpu().numpy(), scores.cpu().numpy()
 
@@ -70,7 +73,7 @@ def test_shapes_with_dots_have_zero_tangents(stack):
     assert not still[:2].any()
     assert still[3].all()
     assert 0 < still[2].sum() < SETTINGS.points
-    np.testing.assert_array_equal(stack.seen[:, 2:].transpose(0, 2, 1)[still], 0)
+    np.testing.assert_array_equal(stack.seen[:, 2:4].transpose(0, 2, 1)[still], 0)
 
 
 def test_compiled_loops_and_plain_torch_agree(stack):
@@ -85,13 +88,39 @@ def test_compiled_loops_and_plain_torch_agree(stack):
 
 
 def test_options_reach_both_implementations(stack):
-    changed = MatchSettings(30, 12, 2.0, 0.2, 9.0, 0.2, 0.6, 4, 0.05)
+    changed = MatchSettings(30, 12, 2.0, 0.2, 9.0, 0.2, 0.6, 4, 0.05, 0.3, 1.0, (15.0,))
     pairs = all_pairs(len(stack))
     z, scores = run_loops(stack, pairs, changed)
     wanted_z, wanted_scores = run_eager(stack, pairs, changed)
     np.testing.assert_allclose(z, wanted_z, atol=2e-2)
     np.testing.assert_allclose(scores, wanted_scores, rtol=1e-3, atol=5e-2)
     assert np.abs(scores - run_loops(stack, pairs, SETTINGS)[1]).max() > 1
+
+
+def test_the_best_of_the_turned_starts_is_kept(stack):
+    pairs = all_pairs(len(stack))
+    several = dataclasses.replace(SETTINGS, turns=(0.0, 40.0, -40.0))
+    z, found = match(stack, stack.seen, pairs, several)
+    each = [
+        match(stack, stack.seen, pairs, dataclasses.replace(SETTINGS, turns=(turn,)))
+        for turn in several.turns
+    ]
+    np.testing.assert_allclose(found, np.max([evidence for _, evidence in each], axis=0), atol=1e-4)
+    best = np.argmax([evidence for _, evidence in each], axis=0)
+    assert len(np.unique(best)) > 1
+    np.testing.assert_allclose(z, np.stack([each[b][0][p] for p, b in enumerate(best)]), atol=1e-4)
+
+
+def test_ink_of_another_width_is_worse_explained(described):
+    template = shape_stack(described(*TEE), SETTINGS)
+    seen = template.seen.copy()
+    _, same = match(template, seen, SELF, SETTINGS)
+    seen[:, 4, :10] += 1.0
+    _, thick = match(template, seen, SELF, SETTINGS)
+    _, careless = match(template, seen, SELF, dataclasses.replace(SETTINGS, width_noise=2.0))
+    _, before = match(template, template.seen, SELF, dataclasses.replace(SETTINGS, width_noise=2.0))
+    assert same[0] - thick[0] > 5
+    assert before[0] - careless[0] < 0.3 * (same[0] - thick[0])
 
 
 @pytest.mark.gpu
@@ -128,7 +157,7 @@ def test_an_affine_deformation_is_found(described):
     tangent = template.tangent[0] @ linear.T
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
     x, y = tangent.T
-    seen = np.stack([*moved.T, x**2 - y**2, 2 * x * y])[None].astype(np.float32)
+    seen = np.stack([*moved.T, x**2 - y**2, 2 * x * y, template.width[0]])[None].astype(np.float32)
     z, _ = match(template, seen, SELF, SETTINGS)
     found = template.rest[0] + (template.basis[0] @ z[0].T)
     before = np.linalg.norm(template.rest[0] - moved, axis=1).mean()
@@ -142,7 +171,7 @@ def test_the_deformed_template_explains_better_than_the_one_at_rest(draw, descri
     image = shape_stack(described(stretched), SETTINGS)
     both, pairs = ShapeStack.join([template, image]), np.array([[0, 1], [0, 0]])
     z, scores = run_loops(both, pairs, SETTINGS)
-    stiff = ShapeStack(both.rest, both.tangent, 0 * both.basis, 0 * both.slope, both.seen)
+    stiff = dataclasses.replace(both, basis=0 * both.basis, slope=0 * both.slope)
     assert scores[0, 0] > run_loops(stiff, pairs, SETTINGS)[1][0, 0] + 1
     # its own ink needs next to no deformation
     assert np.square(z[1]).sum() < 0.5 * np.square(z[0]).sum()
@@ -157,14 +186,14 @@ def test_the_right_template_explains_best(stack):
 
 def test_forward_evidence_adds_up():
     scores = np.array([[-10.0, 4.0, 3.0, -20.0]], np.float32)
-    np.testing.assert_allclose(forward_evidence(scores, 5), -10 - 2 - 3 - 5 * np.log(np.pi))
+    np.testing.assert_allclose(forward_evidence(scores, 5), -15 - 5 * np.log(np.pi * np.sqrt(2 * np.pi)))
 
 
 @pytest.mark.parametrize("matrix", SQUARE_SYMMETRIES, ids=range(len(SQUARE_SYMMETRIES)))
 def test_turned_observations_are_those_of_the_turned_points(stack, matrix):
     points = stack.rest @ matrix.T
     x, y = np.moveaxis(stack.tangent @ matrix.T, -1, 0)
-    wanted = np.stack([*np.moveaxis(points, -1, 0), x**2 - y**2, 2 * x * y], 1)
+    wanted = np.stack([*np.moveaxis(points, -1, 0), x**2 - y**2, 2 * x * y, stack.width], 1)
     turned = stack.turned(matrix)
     assert turned.dtype == np.float32
     np.testing.assert_allclose(turned, wanted, atol=1e-5)
@@ -175,7 +204,7 @@ def test_turned_takes_any_rotation_and_reflection(stack):
     for matrix in (np.array([[c, -s], [s, c]]), np.array([[c, s], [s, -c]])):
         x, y = np.moveaxis(stack.tangent @ matrix.T, -1, 0)
         np.testing.assert_allclose(
-            stack.turned(matrix)[:, 2:], np.stack([x**2 - y**2, 2 * x * y], 1), atol=1e-5
+            stack.turned(matrix)[:, 2:4], np.stack([x**2 - y**2, 2 * x * y], 1), atol=1e-5
         )
 
 
@@ -228,6 +257,9 @@ def test_the_schedule_goes_from_coarse_to_fine():
         ({"points": -1}, "MatchSettings.points must be a finite number above 0"),
         ({"sharpness": float("nan")}, "MatchSettings.sharpness must be a finite number above 0"),
         ({"area": float("inf")}, "MatchSettings.area must be a finite number above 0"),
+        ({"width_noise": 0.0}, "MatchSettings.width_noise must be a finite number above 0"),
+        ({"turns": ()}, "turns must hold at least one finite number"),
+        ({"turns": (0.0, float("nan"))}, "turns must hold at least one finite number"),
         ({"outlier": 1.0}, "outlier is a share and must be below 1"),
         ({"coarsest": 0.05, "noise": 0.1}, "coarsest must not be below noise"),
     ],
