@@ -6,15 +6,15 @@ clear error is counted as wrong *and* as a failure; it is never given a score.
 """
 
 import inspect
-import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int64, Shaped, UInt8
+from jaxtyping import Int64, UInt8
 from numpy import ndarray
 
+from compvis.evaluation.answering import answer_images, fit_model
 from compvis.evaluation.statistics import wilson_interval
 
 
@@ -80,9 +80,9 @@ def run_episodes(
         open_trials = [t for t in range(len(episode.test_labels)) if (episode.name, t) not in done]
         if not open_trials:
             continue
-        model, fit_seconds = _fit(make_model, episode.train_images, episode.train_labels)
+        model, fit_seconds = fit_model(make_model, episode.train_images, episode.train_labels)
         share = fit_seconds / len(episode.test_labels)
-        answers = _answer(model, episode.test_images, episode.test_labels, np.array(open_trials), batch)
+        answers = answer_images(model, episode.test_images, episode.test_labels, np.array(open_trials), batch)
         for trial, answer in zip(open_trials, answers, strict=True):
             yield {"episode": episode.name, "trial": trial, **answer, "fit_seconds": share}
 
@@ -108,8 +108,10 @@ def run_subset(
     places = np.array([i for i, row in enumerate(test_rows.tolist()) if (row,) not in done], dtype=np.int64)
     if not len(places):
         return
-    model, fit_seconds = _fit(make_model, train.images, train.labels)
-    for place, answer in zip(places, _answer(model, test.images, test.labels, places, batch), strict=True):
+    model, fit_seconds = fit_model(make_model, train.images, train.labels)
+    for place, answer in zip(
+        places, answer_images(model, test.images, test.labels, places, batch), strict=True
+    ):
         yield {"row": int(test_rows[place]), **answer, "fit_seconds": fit_seconds}
 
 
@@ -163,50 +165,3 @@ def score_episodes(
 ) -> float:
     """Accuracy over all trials of some episodes: one setting's score in a search."""
     return summarise_trials(list(run_episodes(make_model, episodes, batch=batch)))["accuracy"]
-
-
-def _fit(
-    make_model: Callable[[], Classifier], images: UInt8[ndarray, "k H W"], labels: Int64[ndarray, " k"]
-) -> tuple[Classifier, float]:
-    started = time.perf_counter()
-    model = make_model()
-    model.fit(images, labels)
-    return model, time.perf_counter() - started
-
-
-def _answer(
-    model: Classifier,
-    images: UInt8[ndarray, "m H W"],
-    labels: Int64[ndarray, " m"],
-    places: Int64[ndarray, " p"],
-    batch: int,
-) -> Iterator[dict[str, Any]]:
-    if batch < 1:
-        raise ValueError(f"batch must be at least 1, not {batch}.")
-    for start in range(0, len(places), batch):
-        chosen = places[start : start + batch]
-        started = time.perf_counter()
-        answers = _predict(model, images[chosen])
-        seconds = (time.perf_counter() - started) / len(chosen)
-        for label, (predicted, failure) in zip(labels[chosen].tolist(), answers, strict=True):
-            correct = failure is None and predicted == label
-            yield {
-                "label": label,
-                "predicted": predicted,
-                "correct": correct,
-                "failure": failure,
-                "seconds": seconds,
-            }
-
-
-def _predict(model: Classifier, images: UInt8[ndarray, "b H W"]) -> list[tuple[Any, str | None]]:
-    try:
-        return [(_plain(label), None) for label in model.predict(images)]
-    except ValueError as error:
-        if len(images) == 1:
-            return [(None, str(error))]
-    return [_predict(model, image[None])[0] for image in images]  # find out which image it was
-
-
-def _plain(label: Shaped[ndarray, ""] | Any) -> Any:
-    return label.item() if hasattr(label, "item") else label
