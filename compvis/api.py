@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,11 @@ from compvis.grammar.values import sample_values
 from compvis.inspection.html import parse_page
 from compvis.learning.ink_model import InkModel, posterior
 from compvis.learning.ink_options import HANDWRITING, InkOptions
+from compvis.learning.ink_prior import draw_background, learn_prior
 from compvis.learning.ink_state import model_from_state, model_to_state
 from compvis.parsing.evidence import PosePrior
 from compvis.parsing.ink_image import NoInkError, to_ink
+from compvis.parsing.ink_shape import describe
 from compvis.parsing.match import MatchSettings
 from compvis.parsing.parser import RefineSettings, parse_as, smaller_prior, to_strokes
 from compvis.render.ink import InkRenderer
@@ -95,7 +97,7 @@ class GrammarClassifier:
         *,
         prior: Mapping[str, int | float] | None = None,
         pose: Mapping[str, int | float] | None = None,
-        match: Mapping[str, int | float] | None = None,
+        match: Mapping[str, Any] | None = None,
         device: str = "cpu",
         **options: Any,
     ) -> None:
@@ -106,12 +108,48 @@ class GrammarClassifier:
             self.options = InkOptions(
                 prior=DeformationPrior(**{**HANDWRITING.to_dict(), **dict(prior or {})}),  # pyright: ignore
                 pose=PosePrior(**dict(pose or {})),
-                match=MatchSettings(**dict(match or {})),  # pyright: ignore[reportArgumentType]
+                match=MatchSettings(**dict(match or {})),
                 device=device,
                 **options,
             )
         except (TypeError, ValueError) as error:
             raise InputError(f"An option of the grammar cannot be used: {error}") from error
+
+    def pretrain(
+        self,
+        images: Any,
+        labels: Any,
+        groups: Any = None,
+    ) -> "GrammarClassifier":
+        """Sharpen the deformation prior on background characters before ``fit``; it is a choice, not a need.
+
+        What is learned are the prior's scales (:func:`compvis.learning.ink_prior.learn_prior`), from a draw of
+        characters with two or more pictures. ``fit`` starts from them.
+
+        Args:
+            images, labels: background pictures and the character that each shows.
+            groups: alphabets; not used.
+
+        Raises:
+            InputError: images or labels that cannot be used, or an image without ink.
+        """
+        checked = check_images(images).cpu()
+        _, characters = encode_labels(labels, len(checked))
+        chosen = draw_background(characters.numpy(), self.options.seed)
+        ink = _with_clear_errors(lambda: to_ink(checked[chosen]))
+        options = self.options
+        shapes = [describe(one, options.prior, options.match.points) for one in ink]
+        prior = learn_prior(
+            shapes,
+            characters.numpy()[chosen],
+            options.prior,
+            options.match,
+            options.prior_weight,
+            options.seed,
+            options.device,
+        )
+        self.options = replace(options, prior=prior)
+        return self
 
     def fit(
         self, images: Any, labels: Any, progress: Callable[[int], None] | None = None

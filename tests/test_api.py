@@ -253,3 +253,17 @@ def test_the_package_names_what_users_import():
     assert compvis.load is compvis.api.load
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         compvis.nonsense  # noqa: B018
+
+
+def test_a_background_sharpens_the_prior_that_fit_starts_from():
+    images, labels = draw_shapes(4, seed=3)
+    plain = build()
+    start = plain.options.prior
+    model = plain.pretrain(images, labels)
+    assert model is plain
+    assert model.options.prior != start
+    assert model.options.prior.translation < start.translation
+    few, few_labels = draw_shapes(1, seed=0)
+    model.fit(few, few_labels)
+    assert model.model.prior == model.options.prior
+    np.testing.assert_array_equal(model.predict(few), few_labels)

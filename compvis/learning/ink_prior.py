@@ -19,6 +19,8 @@ from compvis.parsing.match import MatchSettings, ShapeStack, match
 
 MOST_PAIRS = 3000
 STEPS = 3
+BACKGROUND_CHARACTERS = 300
+BACKGROUND_PICTURES = 3
 
 
 def learn_prior(
@@ -51,6 +53,14 @@ def learn_prior(
         }
         learned = replace(learned, **{name: float(np.sqrt(variance)) for name, variance in scales.items()})
     return learned
+
+
+def draw_background(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Rows of a few pictures each of some characters: enough to learn scales from, not every one of a large set."""
+    generator = np.random.default_rng(seed)
+    classes = generator.permutation(np.unique(labels))[:BACKGROUND_CHARACTERS]
+    rows = [generator.permutation(np.flatnonzero(labels == one))[:BACKGROUND_PICTURES] for one in classes]
+    return np.sort(np.concatenate(rows))
 
 
 def with_prior(shape: InkShape, prior: DeformationPrior) -> InkShape:
