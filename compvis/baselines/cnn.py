@@ -22,6 +22,7 @@ class CNNClassifier(NetworkClassifier):
     def _build(self, classes: int) -> nn.Module:
         width, (kernel, stride) = self.width, self.stem
         side = -(-self.size // stride) // 2 // 2 // 2
+        grid = self._grid(side)
         return nn.Sequential(
             *_convolve(self._channels(), width, kernel, stride),
             nn.MaxPool2d(2),
@@ -30,10 +31,15 @@ class CNNClassifier(NetworkClassifier):
             nn.MaxPool2d(2),
             *_convolve(2 * width, 4 * width),
             nn.MaxPool2d(2),
+            *([nn.AdaptiveAvgPool2d(grid)] if grid < side else []),
             nn.Flatten(),
             nn.Dropout(self.dropout),
-            nn.Linear(4 * width * side * side, classes),
+            nn.Linear(4 * width * grid * grid, classes),
         )
+
+    def _grid(self, side: int) -> int:
+        """How many positions a side the last layer tells apart, of `side`."""
+        return side
 
 
 def _convolve(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:

@@ -7,11 +7,16 @@ from compvis.baselines.contract import Baseline, read_description
 from compvis.baselines.distortion import DistortionNearestClassifier
 from compvis.baselines.hog_svm import HOGSVMClassifier
 from compvis.baselines.nearest import PixelNearestClassifier
+from compvis.baselines.photo_contract import PhotoBaseline
+from compvis.baselines.photo_hog_svm import PhotoHOGSVMClassifier
+from compvis.baselines.photo_nearest import PhotoNearestClassifier
+from compvis.baselines.photo_networks import PhotoCNNClassifier, PhotoResNetClassifier
 from compvis.baselines.prototypical import PrototypicalClassifier
 from compvis.baselines.resnet import ResNetClassifier
 from compvis.baselines.tangent import TangentNearestClassifier
 from compvis.data.check import InputError
 
+# Of ink.
 BASELINES: dict[str, type[Baseline]] = {
     "cnn": CNNClassifier,
     "resnet": ResNetClassifier,
@@ -20,6 +25,13 @@ BASELINES: dict[str, type[Baseline]] = {
     "tangent_nearest": TangentNearestClassifier,
     "distortion_nearest": DistortionNearestClassifier,
     "prototypical": PrototypicalClassifier,
+}
+# Of colour photographs, with or without masks.
+PHOTO_BASELINES: dict[str, type[PhotoBaseline]] = {
+    "cnn_photo": PhotoCNNClassifier,
+    "resnet_photo": PhotoResNetClassifier,
+    "hog_svm_photo": PhotoHOGSVMClassifier,
+    "nearest_photo": PhotoNearestClassifier,
 }
 
 
@@ -30,8 +42,9 @@ def load_baseline(path: str | Path) -> Baseline:
         InputError: no saved baseline there, or one of a class that this version does not have.
     """
     name = read_description(path).get("class")
-    for baseline in BASELINES.values():
+    baselines = [*BASELINES.values(), *PHOTO_BASELINES.values()]
+    for baseline in baselines:
         if baseline.__name__ == name:
             return baseline.load(path)
-    known = ", ".join(sorted(b.__name__ for b in BASELINES.values()))
+    known = ", ".join(sorted(b.__name__ for b in baselines))
     raise InputError(f"{path} holds a {name!r}, which is none of the baselines {known}.")

@@ -19,6 +19,21 @@ _NETWORK: dict[str, Domain] = _DEFORMATION | {
     "batch": Choice((32, 64)),
 }
 
+_PHOTO_DEFORMATION: dict[str, Domain] = {
+    "augmentation.factor": Uniform(0.5, 1.5),
+    "augmentation.brightness": Uniform(0.0, 0.3),
+    "augmentation.contrast": Uniform(0.0, 0.5),
+    "augmentation.tint": Uniform(0.0, 0.5),
+    "augmentation.saturation": Uniform(0.0, 1.0),
+}
+
+_PHOTO_NETWORK: dict[str, Domain] = _PHOTO_DEFORMATION | {
+    "learning_rate": LogUniform(1e-3, 1e-2),
+    "weight_decay": LogUniform(1e-3, 1e-1),
+    "label_smoothing": Choice((0.0, 0.1, 0.2)),
+    "dropout": Choice((0.0, 0.2, 0.4)),
+}
+
 SEARCH_SPACES: dict[str, dict[str, Domain]] = {
     "cnn": _NETWORK | {"width": Choice((16, 24))},
     "resnet": _NETWORK | {"width": Choice((16, 24)), "blocks": Choice((1, 2))},
@@ -55,5 +70,28 @@ SEARCH_SPACES: dict[str, dict[str, Domain]] = {
         "alphabet_share": Choice((0.25, 0.5, 0.75)),
         "temperature": LogUniform(4.0, 64.0),
         "frame": Choice(("image", "ink")),
+    },
+    "cnn_photo": _PHOTO_NETWORK | {"width": Choice((16, 24, 32)), "grid": Choice((1, 2, 4))},
+    "resnet_photo": _PHOTO_NETWORK | {"width": Choice((12, 16, 24))},
+    "hog_svm_photo": _PHOTO_DEFORMATION
+    | {
+        "c": LogUniform(0.3, 30.0),
+        "gamma": LogUniform(0.1, 5.0),
+        "cells": Choice(((8,), (8, 16), (6, 12), (10, 20))),
+        "bins": Choice((8, 9, 12)),
+        "signed": Choice((False, True)),
+        "blur": Uniform(0.0, 2.0),
+        "outline": Uniform(0.5, 3.0),
+        "colour": Uniform(0.0, 1.5),
+        "colour_cells": Choice((1, 2, 4)),
+        "frame": Choice(("image", "object")),
+    },
+    "nearest_photo": {
+        "shift": Choice((0, 1, 2)),
+        "blur": Uniform(0.0, 3.0),
+        "unit": Choice((False, True)),
+        "neighbours": Choice((1, 2, 3)),
+        "outline": Uniform(0.0, 3.0),
+        "frame": Choice(("image", "object")),
     },
 }

@@ -7,17 +7,18 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from compvis.baselines.registry import BASELINES
+from compvis.baselines.registry import BASELINES, PHOTO_BASELINES
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "model"
+ALL = BASELINES | PHOTO_BASELINES
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", ALL)
 def test_yaml_and_class_agree(name):
     config = OmegaConf.load(CONFIGS / f"{name}.yaml")
     model = instantiate(config, _convert_="all")
-    assert type(model) is BASELINES[name]
-    assert model.params() == BASELINES[name]().params()
+    assert type(model) is ALL[name]
+    assert model.params() == ALL[name]().params()
     written = OmegaConf.to_container(config)
     assert isinstance(written, dict)
     assert set(written) - {"_target_"} == set(model.params())

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from compvis.baselines.augmentation import HEAVY
-from compvis.baselines.registry import BASELINES
+from compvis.baselines.photo_augmentation import PHOTO
+from compvis.baselines.registry import BASELINES, PHOTO_BASELINES
 from compvis.baselines.search_spaces import SEARCH_SPACES
 from compvis.baselines.tuning import Choice, LogUniform, Uniform, group_params, random_search, resolve_params
 
@@ -71,12 +72,14 @@ def test_flat_settings_become_constructor_arguments():
 
 
 def test_every_baseline_has_a_space_of_its_own_parameters():
-    assert set(SEARCH_SPACES) == set(BASELINES)
+    baselines = BASELINES | PHOTO_BASELINES
+    assert set(SEARCH_SPACES) == set(baselines)
     for name, space in SEARCH_SPACES.items():
         generator = np.random.default_rng(0)
         for _ in range(5):
             drawn = {key: domain.draw(generator) for key, domain in space.items()}
-            model = BASELINES[name](**resolve_params(drawn, HEAVY))
+            augmentation = PHOTO if name in PHOTO_BASELINES else HEAVY
+            model = baselines[name](**resolve_params(drawn, augmentation))
             assert dataclasses.is_dataclass(model)
             assert set(model.params()) >= {key.split(".")[0] for key in drawn}
 
