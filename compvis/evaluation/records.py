@@ -1,5 +1,6 @@
 """Folders of run records to rows, groups and comparisons. Reads the JSON files only; redoes nothing."""
 
+import gzip
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -55,7 +56,7 @@ class Comparison:
 
 
 def load_results(folder: Path, experiment: str | None = None, finished_only: bool = True) -> list[Result]:
-    """Every run record under ``folder``, at any depth, sorted by run id.
+    """Every run record under ``folder``, at any depth and gzipped or not, sorted by run id.
 
     Raises:
         ValueError: ``folder`` is missing, holds no matching record, or one of the files is damaged.
@@ -64,7 +65,8 @@ def load_results(folder: Path, experiment: str | None = None, finished_only: boo
         raise ValueError(
             f"There is no folder {folder}: run an experiment first, or name the folder of its output."
         )
-    results = [_read(path) for path in sorted(folder.rglob("records/*.json"))]
+    paths = [*folder.rglob("records/*.json"), *folder.rglob("records/*.json.gz")]
+    results = [_read(path) for path in sorted(paths)]
     results = [result for result in results if experiment in (None, result.experiment)]
     unfinished = [result for result in results if result.status != "finished"]
     if finished_only:
@@ -128,8 +130,17 @@ def compare_models(results: Iterable[Result], first: str, second: str, metric: s
 
 def _read(path: Path) -> Result:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8") as file:
+            content = json.load(file)
         chosen = {name: content[name] for name in Result.__dataclass_fields__ if name != "path"}
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (
+        json.JSONDecodeError,
+        UnicodeDecodeError,
+        EOFError,
+        gzip.BadGzipFile,
+        KeyError,
+        TypeError,
+    ) as error:
         raise ValueError(f"{path} is not a whole run record ({error}): delete it and run again.") from None
     return Result(path=path, **chosen)

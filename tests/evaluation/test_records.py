@@ -1,4 +1,6 @@
+import gzip
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -37,6 +39,19 @@ def test_finished_records_are_found_and_grouped(folder):
     assert (single.low, single.high, single.n) == (0.95, 0.95, 1)
     assert len(load_results(folder, finished_only=False)) == len(results) + 1
     assert results[0].choice("no.such.key") is None
+
+
+def test_gzipped_records_are_read_alike(folder):
+    wanted = load_results(folder)
+    plain = wanted[0].path
+    packed = plain.with_name(plain.name + ".gz")
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    plain.unlink()
+    found = load_results(folder)
+    assert [replace(one, path=plain) for one in found] == [replace(one, path=plain) for one in wanted]
+    packed.write_bytes(packed.read_bytes()[:40])
+    with pytest.raises(ValueError, match=r"json\.gz is not a whole run record"):
+        load_results(folder)
 
 
 def test_models_are_compared_on_common_seeds(folder):
