@@ -3,9 +3,11 @@
     python experiments/tune.py model=cnn                              # MNIST rows 40,000-49,999 judge
     python experiments/tune.py data=omniglot_random model=hog_svm     # random background runs judge
     python experiments/tune.py space=grammar                          # the grammar, a space of its own
+    python experiments/tune.py experiment=tune_photographs model=hog_svm_photo   # views of objects
 
-The first setting judged is the default one. A setting's score is the mean accuracy over sizes and subsets, or
-over episodes. The record keeps every setting in order; interrupted searches go on where they stopped.
+The first setting judged is the default one. A setting's score is the mean accuracy over sizes and subsets, over
+objects' views and subsets, or over episodes. The record keeps every setting in order; interrupted searches go on
+where they stopped.
 """
 
 from collections.abc import Callable
@@ -19,7 +21,9 @@ from omegaconf import DictConfig
 from compvis.baselines.search_spaces import SEARCH_SPACES
 from compvis.baselines.tuning import group_params, random_search, resolve_params
 from compvis.data.splits import few_shot
+from compvis.data.views import ObjectViews
 from compvis.evaluation.protocols import build_factory, score_episodes, score_subsets
+from compvis.evaluation.views import choose_views, score_views, thin_rows
 from compvis.running import Run, resolve_config, start_run
 
 
@@ -58,9 +62,19 @@ def judge(cfg: DictConfig, run: Run) -> Callable[[dict[str, Any]], float]:
         )
     else:
         data, learn = instantiate(cfg.data.set), instantiate(cfg.data.learn_rows)
-        draws = [few_shot(data.labels, size, seed, learn) for size in cfg.sizes for seed in cfg.subsets]
-        test = data.subset(instantiate(cfg.data.test_rows)[: cfg.max_test])
-        score = partial(score_subsets, trains=[data.subset(draw) for draw in draws], test=test)
+        rows = instantiate(cfg.data.test_rows)
+        if isinstance(data, ObjectViews):
+            test_rows = thin_rows(rows, cfg.max_test)
+            draws = [
+                choose_views(data, learn, cfg.objects, views, cfg.band, seed)
+                for views in cfg.views
+                for seed in cfg.subsets
+            ]
+            score = partial(score_views, data=data, draws=draws, test_rows=test_rows, masks=cfg.masks)
+        else:
+            draws = [few_shot(data.labels, size, seed, learn) for size in cfg.sizes for seed in cfg.subsets]
+            test = data.subset(rows[: cfg.max_test])
+            score = partial(score_subsets, trains=[data.subset(draw) for draw in draws], test=test)
     earlier = iter(list(run.record.rows))
     shown = run.progress.track(range(cfg.budget), run.record.run_id)
 

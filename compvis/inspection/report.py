@@ -7,6 +7,7 @@ from pathlib import Path
 from compvis.evaluation.records import Result, compare_models, group_results
 from compvis.inspection.figures import Anchor, efficiency_figure, one_shot_figure, save_figure
 from compvis.inspection.table import ComparisonRow, compare_rows, markdown, markdown_table
+from compvis.inspection.views import COLUMNS, conditions_figure, view_cells, views_figure
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ def draw_report(
 ) -> Report:
     """Write figures and Markdown tables of all classification results.
 
+    Of views of objects: ``views.md``, ``views-SETTING.png`` where several numbers of views were learned, and
+    ``shift-SETTING.png`` where there are several conditions. Of other images:
+
     Per data set of fixed rows: ``efficiency-DATA.png``; per set of episodes: ``one-shot-DATA.png`` (the
     published anchors stand only in that of ``omniglot_official``); for all: ``comparison.md``; and
     ``differences.md``, the reference model against each other one on the same seeds, where two or more seeds
@@ -36,11 +40,14 @@ def draw_report(
     judged = [
         result for result in results if {"trials", "errors", "seconds_per_image"} <= result.metrics.keys()
     ]
-    if not judged:
+    viewed = [result for result in results if "conditions" in result.metrics]
+    if not judged and not viewed:
         raise ValueError(
-            "None of the records holds a classification result: run one_shot or sample_efficiency."
+            "None of the records holds a classification result: run one_shot, sample_efficiency or viewpoint."
         )
-    files = []
+    files = _draw_views(viewed, into)
+    if not judged:
+        return Report((), tuple(files))
     for (data,), runs in group_results(judged, ["data.name"]).items():
         sized = [run for run in runs if run.choice("size.per_class") is not None]
         episodes = [run for run in runs if run.choice("size.per_class") is None]
@@ -58,6 +65,25 @@ def draw_report(
         columns = ("data", "images a class", "models", "accuracy difference, points", "95% interval", "pairs")
         files.append(_write(into / "differences.md", markdown(columns, differences)))
     return Report(tuple(rows), tuple(files))
+
+
+def _draw_views(results: Sequence[Result], into: Path) -> list[Path]:
+    """The table and figures of runs on views of objects; folds and seeds are pooled."""
+    if not results:
+        return []
+    files = [_write(into / "views.md", markdown(COLUMNS, view_cells(results)))]
+    fixed = ["data.name", "band", "test_band", "masks", "shift.name"]
+    for (data, band, test_band, masks, shift), runs in group_results(results, fixed).items():
+        setting = f"{data}-{band}-{test_band}-{masks}"
+        title = f"{data}: learned {band} views, tested on {test_band}, masks {masks}"
+        if len({run.choice("views") for run in runs}) > 1:
+            path = into / f"views-{setting}-{shift}.png"
+            files.append(save_figure(views_figure(runs, title), path))
+        for (objects, views), own in group_results(runs, ["objects", "views"]).items():
+            if any(len(run.metrics["conditions"]) > 1 for run in own):
+                path = into / f"shift-{setting}-{shift}-{objects}x{views}.png"
+                files.append(save_figure(conditions_figure(own, f"{title}, {objects} x {views}"), path))
+    return files
 
 
 def _differences(results: Sequence[Result], reference: str) -> list[tuple[str, ...]]:
