@@ -5,7 +5,8 @@
     python experiments/one_shot.py experiment=one_shot_prototypical     # learns from the background first
     python experiments/one_shot.py -m model=hog_svm,pixel_nearest hydra/launcher=joblib
 
-Needs Omniglot (downloaded on first use, or COMPVIS_DATA). Interrupted runs go on where they stopped.
+Leaves parses of a few test images as pages and trees. Needs Omniglot (downloaded on first use, or COMPVIS_DATA).
+Interrupted runs go on where they stopped.
 """
 
 from typing import Any
@@ -15,6 +16,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from compvis.evaluation.protocols import build_factory, run_episodes, summarise_episodes
+from compvis.inspection import leave_parses, parse_sheet, save_figure
 from compvis.running import resolve_config, start_run
 
 
@@ -39,10 +41,17 @@ def main(cfg: DictConfig) -> None:
             done = run.done("episode", "trial")
             left = sum(len(episode.test_labels) for episode in episodes) - len(done)
             rows = run_episodes(lambda: model, episodes, done, cfg.batch)
-            for row in run.progress.track(rows, record.run_id, left):
-                record.add_row(row)
-            record.set_metrics(summarise_episodes(record.rows))
-            run.tracker.log_table("trials", list(record.rows[0]), [list(row.values()) for row in record.rows])
+            run.collect(rows, left, summarise_episodes, "trials")
+            if left and hasattr(model, "parse"):  # the model of the last episode is at hand
+                last = episodes[-1]
+                parses = {
+                    f"{last.name}-{i}": model.parse(image)
+                    for i, image in enumerate(last.test_images[: cfg.parses])
+                }
+                truths = [str(label) for label in last.test_labels[: cfg.parses]]
+                sheet = save_figure(parse_sheet(list(parses.values()), truths), run.folder / "parses.png")
+                run.tracker.log_figure("parses", sheet)
+                run.tracker.log_parses(f"{record.run_id}-parses", leave_parses(parses, run.folder))
         m = record.metrics
         run.progress.say(
             f"{record.run_id}: error {100 * m['error']:.2f}% (95% interval {100 * m['error_low']:.2f} to "

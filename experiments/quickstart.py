@@ -19,10 +19,9 @@ from omegaconf import DictConfig
 from compvis.data.splits import few_shot
 from compvis.evaluation.protocols import build_factory, run_subset, summarise_trials
 from compvis.evaluation.records import load_results
-from compvis.inspection import generation_sheet, parse_sheet, save_figure, terminal_table
+from compvis.inspection import generation_sheet, leave_parses, parse_sheet, save_figure, terminal_table
 from compvis.inspection.report import draw_report
 from compvis.running import derive_seed, resolve_config, start_run
-from compvis.tree import to_json
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="quickstart")
@@ -52,9 +51,7 @@ def compare(cfg: DictConfig, name: str, size: int) -> None:
         factory = build_factory(instantiate(cfg.models[name], _partial_=True, _convert_="all"), cfg.seed)
         done = run.done("row")
         rows = run_subset(factory, data.subset(learn), data.subset(test), test, done)
-        for row in run.progress.track(rows, f"{name}, {size} a class", len(test) - len(done)):
-            run.record.add_row(row)
-        run.record.set_metrics(summarise_trials(run.record.rows))
+        run.collect(rows, len(test) - len(done), summarise_trials, "images")
 
 
 def look(cfg: DictConfig) -> Path:
@@ -63,23 +60,20 @@ def look(cfg: DictConfig) -> Path:
         pages = run.folder / "parses"
         if run.finished:
             return pages
-        pages.mkdir(parents=True, exist_ok=True)
         data, test = instantiate(cfg.data.set), instantiate(cfg.data.test_rows)[: cfg.parses]
         learn = few_shot(data.labels, max(cfg.sizes), cfg.seed, instantiate(cfg.data.learn_rows))
         model: Any = build_factory(
             instantiate(cfg.models.grammar, _partial_=True, _convert_="all"), cfg.seed
         )()
         model.fit(data.images[learn], data.labels[learn])
-        parses = []
+        parses = {}
         for row in run.progress.track(test, "parses"):
-            parse = model.parse(data.images[row])
-            (pages / f"digit-{row}.html").write_text(parse.to_html(), encoding="utf-8")
-            (pages / f"digit-{row}.json").write_text(to_json(parse.tree), encoding="utf-8")
+            parse = parses[f"digit-{row}"] = model.parse(data.images[row])
             run.record.add_row({"row": int(row), "label": int(data.labels[row]), "answer": str(parse.label)})
-            parses.append(parse)
+        leave_parses(parses, pages)
         truths = [str(label) for label in data.labels[test]]
         figures = Path(cfg.out) / "figures"
-        save_figure(parse_sheet(parses, truths), figures / "parses.png")
+        save_figure(parse_sheet(list(parses.values()), truths), figures / "parses.png")
         ink = data.images[learn].reshape(max(cfg.sizes), -1, *data.images.shape[1:]) / 255.0
         classes = np.unique(data.labels).tolist()
         drawn = [model.sample(c, cfg.generated, derive_seed(cfg.seed, "sample", c))[0] for c in classes]

@@ -7,8 +7,11 @@
     python experiments/figures.py                                   # curves and tables from the records
 
 The seed draws the subset and starts the model, so runs of one seed are paired across models. The record holds
-every image's answer. Needs MNIST (downloaded on first use, or COMPVIS_DATA); data=digits needs nothing.
+every image's answer; parses of a few are left as pages and trees. Needs MNIST (downloaded on first use, or
+COMPVIS_DATA); data=digits needs nothing.
 """
+
+from typing import Any
 
 import hydra
 from hydra.utils import instantiate
@@ -16,6 +19,7 @@ from omegaconf import DictConfig
 
 from compvis.data.splits import few_shot
 from compvis.evaluation.protocols import build_factory, run_subset, summarise_trials
+from compvis.inspection import leave_parses, parse_sheet, save_figure
 from compvis.running import resolve_config, start_run
 
 
@@ -33,13 +37,16 @@ def main(cfg: DictConfig) -> None:
                 data = instantiate(cfg.data.set)
                 test = instantiate(cfg.data.test_rows)[: cfg.max_test]
                 learn = few_shot(data.labels, cfg.size.per_class, cfg.seed, instantiate(cfg.data.learn_rows))
-            factory = build_factory(instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed)
+            model: Any = build_factory(instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed)()
             done = run.done("row")
-            rows = run_subset(factory, data.subset(learn), data.subset(test), test, done, cfg.batch)
-            for row in run.progress.track(rows, record.run_id, len(test) - len(done)):
-                record.add_row(row)
-            record.set_metrics(summarise_trials(record.rows))
-            run.tracker.log_table("images", list(record.rows[0]), [list(row.values()) for row in record.rows])
+            rows = run_subset(lambda: model, data.subset(learn), data.subset(test), test, done, cfg.batch)
+            run.collect(rows, len(test) - len(done), summarise_trials, "images")
+            if len(done) < len(test) and hasattr(model, "parse"):
+                parses = {f"row-{row}": model.parse(data.images[row]) for row in test[: cfg.parses]}
+                truths = [str(data.labels[row]) for row in test[: cfg.parses]]
+                sheet = save_figure(parse_sheet(list(parses.values()), truths), run.folder / "parses.png")
+                run.tracker.log_figure("parses", sheet)
+                run.tracker.log_parses(f"{record.run_id}-parses", leave_parses(parses, run.folder))
         m = record.metrics
         run.progress.say(
             f"{record.run_id}: accuracy {100 * m['accuracy']:.2f}% over {m['trials']} images, "

@@ -46,10 +46,7 @@ def main(cfg: DictConfig) -> None:
             done = run.done("condition", "row")
             rows = run_views(factory, data, learn, test, shifts, cfg.masks, done, cfg.batch)
             total = len(test) * (1 + len(shifts)) - len(done)
-            for row in run.progress.track(rows, record.run_id, total):
-                record.add_row(row)
-            record.set_metrics(summarise_views(record.rows))
-            run.tracker.log_table("images", list(record.rows[0]), [list(row.values()) for row in record.rows])
+            run.collect(rows, total, summarise_views, "images")
         m = record.metrics
         shown = ", ".join(
             f"{name} {100 * c['accuracy']:.1f}% [{100 * c['accuracy_low']:.1f}, {100 * c['accuracy_high']:.1f}]"

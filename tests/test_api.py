@@ -19,19 +19,6 @@ QUICK = RefineSettings(steps=4)
 
 
 @pytest.fixture(scope="module")
-def model():
-    """Fitted on three images a class, integer labels."""
-    return build().fit(*draw_shapes(3, seed=0))
-
-
-@pytest.fixture(scope="module")
-def named():
-    """Fitted on two images a class, string labels."""
-    images, labels = draw_shapes(2, seed=0)
-    return build().fit(images, list(NAMES[labels]))
-
-
-@pytest.fixture(scope="module")
 def parse(named):
     return named.parse(draw_shapes(1, seed=3)[0][0], settings=QUICK)
 

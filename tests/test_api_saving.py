@@ -4,24 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from api_shapes import NAMES, build, draw_shapes
+from api_shapes import build, draw_shapes
 
 import compvis
 from compvis.baselines.registry import BASELINES
 from compvis.data.check import InputError
-
-
-@pytest.fixture(scope="module")
-def model():
-    """Fitted on three images a class, integer labels."""
-    return build().fit(*draw_shapes(3, seed=0))
-
-
-@pytest.fixture(scope="module")
-def named():
-    """Fitted on two images a class, string labels."""
-    images, labels = draw_shapes(2, seed=0)
-    return build().fit(images, list(NAMES[labels]))
 
 
 @pytest.mark.parametrize("kind", ["model", "named"])

@@ -3,6 +3,7 @@
 from compvis.inspection.contract import AlternativeLike, ParseLike
 from compvis.inspection.figures import Anchor, efficiency_figure, one_shot_figure, read_anchors, save_figure
 from compvis.inspection.html import parse_page
+from compvis.inspection.leaving import leave_parses
 from compvis.inspection.sheets import generation_sheet, parse_sheet
 from compvis.inspection.table import compare_rows, markdown, markdown_table, terminal_table
 
@@ -13,6 +14,7 @@ __all__ = [
     "compare_rows",
     "efficiency_figure",
     "generation_sheet",
+    "leave_parses",
     "markdown",
     "markdown_table",
     "one_shot_figure",

@@ -1,6 +1,6 @@
 """A run from start to end: threads, seeds, record, progress and tracker, in one context."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,20 @@ class Run:
     def done(self, *keys: str) -> set[tuple[Any, ...]]:
         """The finished trials, each as the values of its row's ``keys``."""
         return {tuple(row[key] for key in keys) for row in self.record.rows}
+
+    def collect(
+        self,
+        rows: Iterable[dict[str, Any]],
+        total: int,
+        summarise: Callable[[Sequence[dict[str, Any]]], dict[str, Any]],
+        table: str,
+    ) -> None:
+        """Record ``total`` new rows as they come, then the metrics of all rows, and track the rows as a table."""
+        record = self.record
+        for row in self.progress.track(rows, record.run_id, total):
+            record.add_row(row)
+        record.set_metrics(summarise(record.rows))
+        self.tracker.log_table(table, list(record.rows[0]), [list(row.values()) for row in record.rows])
 
 
 @contextmanager

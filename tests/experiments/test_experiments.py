@@ -5,21 +5,13 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from fakes import ROOT
 
 from compvis.running import RunRecord
 
-GRAMMAR_ONLY = (
-    "domain",
-    "prior",
-    "pose",
-    "match",
-    "shortlist",
-    "background",
-    "background_temperature",
-    "temperature",
-    "device",
-)
+GRAMMAR = yaml.safe_load((ROOT / "configs" / "model" / "grammar.yaml").read_text())
+GRAMMAR_ONLY = GRAMMAR.keys() - {"_target_", "seed"}
 FAKE = ("++model._target_=fakes.Nearest", *(f"~model.{key}" for key in GRAMMAR_ONLY))
 DIGITS = ("data=digits",)
 RUNS = (
@@ -41,6 +33,9 @@ def test_one_shot_records_every_trial(experiment):
     assert record.metrics["error"] == 0
     assert record.metrics["error_high"] > 0.1
     assert record.config["model"]["_target_"] == "fakes.Nearest"
+    (folder,) = (out / "runs").iterdir()
+    wanted = {f"run2-{i}.{kind}" for i in range(3) for kind in ("html", "json")}
+    assert {path.name for path in folder.iterdir()} == wanted | {"parses.png"}
 
 
 def test_one_shot_shows_the_background_first(experiment, monkeypatch):
@@ -97,6 +92,10 @@ def test_sample_efficiency_goes_on_where_it_stopped(experiment):
     assert [row["row"] for row in again.rows] == [row["row"] for row in whole]
     assert again.rows[:7] == whole[:7]
     assert again.metrics["trials"] == 20
+    (folder,) = (out / "runs").iterdir()
+    assert sorted(path.name for path in folder.glob("*.json")) == [
+        f"row-{row}.json" for row in (1000, 1004, 1008)
+    ]
     with pytest.raises(ValueError, match=r"batch: 5 -> 6"):
         experiment(*arguments[:-1], "batch=6")
 
