@@ -4,10 +4,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from compvis.api import GrammarClassifier, Parse, load
+    from compvis.api import GrammarClassifier, Parse, load, parse_strokes
 
 __version__ = "0.1.0"
-__all__ = ["GrammarClassifier", "Parse", "load"]
+__all__ = ["GrammarClassifier", "Parse", "load", "parse_strokes"]
 
 
 def __getattr__(name: str) -> Any:

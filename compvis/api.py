@@ -29,6 +29,7 @@ from compvis.parsing.ink_image import NoInkError, to_ink
 from compvis.parsing.ink_shape import describe
 from compvis.parsing.match import MatchSettings
 from compvis.parsing.parser import RefineSettings, parse_as, smaller_prior, to_strokes
+from compvis.parsing.parser import parse_strokes as decomposed
 from compvis.render.ink import InkRenderer
 from compvis.tree import ParseTree
 
@@ -329,6 +330,24 @@ class GrammarClassifier:
     def _require_fit(self) -> None:
         if not hasattr(self, "model"):
             raise InputError("This GrammarClassifier has learned nothing yet: call fit first.")
+
+
+def parse_strokes(image: Any, alternatives: int = 5) -> list[tuple[ParseTree, float]]:
+    """Parse one image (H, W) or (H, W, 3) into strokes and sub-strokes, with nothing learned and no class.
+
+    Args:
+        alternatives: decompositions of the skeleton that are kept, at most.
+
+    Returns:
+        Trees at rest on the image, best first, each with the heuristic score of its decomposition (not nats).
+
+    Raises:
+        InputError: an image that cannot be used, or one without ink.
+    """
+    pixels = image.detach().cpu().numpy() if isinstance(image, torch.Tensor) else np.asarray(image)
+    checked = check_images(pixels[None])
+    (ink,) = _with_clear_errors(lambda: to_ink(checked))
+    return decomposed(ink, HANDWRITING, MatchSettings().points, alternatives)
 
 
 def _with_clear_errors(work: Callable[[], Any]) -> Any:

@@ -236,7 +236,7 @@ def test_changed_fields_reach_the_options():
 
 
 def test_the_package_names_what_users_import():
-    assert set(compvis.__all__) == {"GrammarClassifier", "Parse", "load"}
+    assert set(compvis.__all__) == {"GrammarClassifier", "Parse", "load", "parse_strokes"}
     assert compvis.load is compvis.api.load
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         compvis.nonsense  # noqa: B018
@@ -254,3 +254,18 @@ def test_a_background_sharpens_the_prior_that_fit_starts_from():
     model.fit(few, few_labels)
     assert model.model.prior == model.options.prior
     np.testing.assert_array_equal(model.predict(few), few_labels)
+
+
+def test_strokes_are_parsed_without_learning():
+    ring = draw_shapes(1, seed=0)[0][2]
+    parses = compvis.parse_strokes(ring)
+    assert 1 <= len(parses) <= 5
+    tree = parses[0][0]
+    points = torch.cat([leaf.primitive["control_points"] for _, leaf in tree.leaves()])
+    assert float((points - 10).norm(dim=1).min()) > 3
+    assert float((points - 10).norm(dim=1).max()) < 11
+    again = compvis.parse_strokes(np.repeat(1 - ring[..., None] / 255, 3, axis=-1), alternatives=1)
+    assert len(again) == 1
+    assert [a for a, _ in again[0][0].walk()] == [a for a, _ in tree.walk()]
+    with pytest.raises(InputError, match="shows no ink"):
+        compvis.parse_strokes(ring * 0)

@@ -50,6 +50,28 @@ def test_interrupted_work_keeps_its_trials_and_goes_on(config, tmp_path):
     assert len(record.sessions) == 2
 
 
+def test_collected_rows_are_recorded_as_they_come_and_summarised(config, tmp_path):
+    def rows(stop):
+        for trial in range(stop):
+            yield {"trial": trial, "correct": trial > 0}
+        if stop < 4:
+            raise KeyboardInterrupt
+
+    def summarise(all_rows):
+        return {"right": sum(row["correct"] for row in all_rows), "trials": len(all_rows)}
+
+    with pytest.raises(KeyboardInterrupt), start_run(config) as run:
+        run.collect(rows(2), 4, summarise, "trials")
+    halfway = RunRecord.read(tmp_path / "records" / "r.json")
+    assert (len(halfway.rows), halfway.metrics) == (2, {})
+    with start_run(config) as run:
+        run.collect(
+            (row for row in rows(4) if (row["trial"],) not in run.done("trial")), 2, summarise, "trials"
+        )
+    assert [row["trial"] for row in run.record.rows] == [0, 1, 2, 3]
+    assert run.record.metrics == {"right": 3, "trials": 4}
+
+
 def test_a_finished_run_is_not_done_again(config):
     first = work(config)
     again = work(config)
