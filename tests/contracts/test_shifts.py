@@ -83,7 +83,7 @@ def test_shift_contract(path: Path, levels):
         np.testing.assert_array_equal(again.achieved, shifted.achieved[at])
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [p for p in CONFIGS if p.stem != "none"], ids=lambda path: path.stem)
 def test_seed_decides(path: Path, levels):
     shift = levels(path)[0]
     if shift.name in ("viewpoint", "scale", "blur", "contrast", "jpeg", "pen_width"):
