@@ -77,7 +77,8 @@ class GrammarClassifier:
     integers or strings. Every image is answered by itself.
 
     Args:
-        domain: "ink" (handwriting, sketches).
+        domain: "ink" (handwriting, sketches) or "solids" (photographs of objects; its arguments are those of
+            :class:`compvis.api_solids.SolidClassifier`).
         prior, pose, match: changed fields of the deformation prior, the pose prior and the matcher, by name.
         device: of the matcher, "cpu" or "cuda".
         options: further fields of :class:`compvis.learning.ink_options.InkOptions` (shortlist, temperature, ...).
@@ -92,6 +93,14 @@ class GrammarClassifier:
         model.parse(more_images[0]).to_html()
     """
 
+    def __new__(cls, domain: str = "ink", **_: Any) -> "GrammarClassifier":
+        """The classifier of the domain: that of solids is :class:`compvis.api_solids.SolidClassifier`."""
+        if cls is GrammarClassifier and domain == "solids":
+            from compvis.api_solids import SolidClassifier
+
+            return object.__new__(SolidClassifier)
+        return object.__new__(cls)
+
     def __init__(
         self,
         domain: str = "ink",
@@ -103,7 +112,7 @@ class GrammarClassifier:
         **options: Any,
     ) -> None:
         if domain != "ink":
-            raise InputError(f"There is no domain {domain!r}: use domain='ink'.")
+            raise InputError(f"There is no domain {domain!r}: use domain='ink' or domain='solids'.")
         self.domain = domain
         try:
             self.options = InkOptions(
@@ -270,18 +279,23 @@ class GrammarClassifier:
         self._require_fit()
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        record, tensors = model_to_state(self.model)
+        options, record, tensors = self._to_state()
         description = {
             "format": _FORMAT,
             "version": _VERSION,
             "compvis": version("compvis"),
             "domain": self.domain,
-            "options": {**asdict(self.options), "prior": self.options.prior.to_dict()},
+            "options": options,
             "classes": self.classes_.tolist(),
             "model": record,
         }
         (folder / "model.json").write_text(json.dumps(description) + "\n", encoding="utf-8")
         save_file(tensors, folder / "tensors.safetensors")
+
+    def _to_state(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, torch.Tensor]]:
+        """Options by name, the model's record, its tensors."""
+        options = {**asdict(self.options), "prior": self.options.prior.to_dict()}
+        return options, *model_to_state(self.model)
 
     @classmethod
     def load(cls, path: str | Path) -> "GrammarClassifier":
@@ -305,8 +319,9 @@ class GrammarClassifier:
             _VERSION,
         ):
             raise InputError(f"{folder} does not hold a grammar of format {_VERSION}: save it again.")
+        maker = type(cls.__new__(cls, description.get("domain", "ink")))
         try:
-            return cls._restore(description, tensors)
+            return maker._restore(description, tensors)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise InputError(f"The model in {folder} is incomplete: save it again.") from error
 

@@ -8,9 +8,10 @@ from compvis.baselines.hog import describe_hog
 from compvis.baselines.photo_augmentation import PHOTO, PhotoDeformation, cut_backgrounds, paste_backgrounds
 from compvis.baselines.photo_hog_svm import PhotoHOGSVMClassifier
 from compvis.baselines.photo_networks import PhotoCNNClassifier, PhotoResNetClassifier
-from compvis.baselines.photographs import check_photographs, frame_photographs
+from compvis.baselines.photographs import frame_photographs
 from compvis.data.backgrounds import Photographs
 from compvis.data.check import InputError
+from compvis.data.check_photographs import check_photographs
 
 NONE = PhotoDeformation(**{**vars(PHOTO.scaled(0.0)), "flip": 0.0})
 

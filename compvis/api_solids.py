@@ -1,0 +1,344 @@
+"""The public classifier of photographs of objects: what ``GrammarClassifier(domain="solids")`` makes."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64, UInt8
+from numpy import ndarray
+
+from compvis.api import GrammarClassifier
+from compvis.baselines.contract import encode_labels
+from compvis.data.check import InputError
+from compvis.data.check_photographs import check_masks, check_photographs, check_viewpoints
+from compvis.data.views import view_directions
+from compvis.grammar.solid import SolidPrior, SolidValues, place_parts, solid_rules, stack_templates
+from compvis.inspection.solid_page import solid_page
+from compvis.learning.ink_model import posterior
+from compvis.learning.solid_fit import FitSettings
+from compvis.learning.solid_model import SolidModel
+from compvis.learning.solid_options import SolidOptions
+from compvis.learning.solid_state import solid_from_state, solid_to_state
+from compvis.likelihood.solid_figure import FigureLikelihood
+from compvis.parsing.solid_image import SIDE, SolidViews, view_photographs
+from compvis.parsing.solid_library import draw_tokens
+from compvis.parsing.solid_parser import RefinedTokens, part_map, refine_tokens, token_tree
+from compvis.tree import ParseTree
+
+_GROUPS = {"fit": FitSettings, "prior": SolidPrior, "figure": FigureLikelihood}
+_PROPOSALS = 4  # refined for each category of a parse
+
+
+@dataclass(frozen=True, eq=False)
+class SolidParse:
+    """What the grammar makes of one photograph.
+
+    Attributes:
+        image: (H, W, 3) uint8.
+        label: the category. log_evidence: log p(figure, colour | category), nats of independent observations.
+        viewpoint: azimuth, elevation, roll in degrees, of the refined best hypothesis.
+        viewpoint_spread: root mean square angle in degrees between this and the viewpoints of the library by
+            their posterior probability.
+        tree: object and parts, with their values; leaves carry rotation, centre and size in the world frame.
+        scores: (address, name, nats): log prior of every site, and the figure's log likelihood.
+        rendering: what the tree draws, (H, W, 3) uint8 on black.
+        parts: (H, W) number of the part that owns each pixel, -1 for none; the same number is the same part of
+            the category in every picture.
+        hidden: (H, W) True where the object must be but is not seen.
+        alternatives: the parses as other categories, best first.
+    """
+
+    image: UInt8[ndarray, "H W 3"]
+    label: Any
+    log_evidence: float
+    viewpoint: tuple[float, float, float]
+    viewpoint_spread: float
+    tree: ParseTree
+    scores: tuple[tuple[str, str, float], ...]
+    rendering: UInt8[ndarray, "H W 3"]
+    parts: Int64[ndarray, "H W"]
+    hidden: Bool[ndarray, "H W"]
+    alternatives: tuple["SolidParse", ...] = ()
+
+    def to_html(self) -> str:
+        """A self-contained page: photograph, parts, rendering, scores, alternatives."""
+        return solid_page(self)
+
+
+class SolidClassifier(GrammarClassifier):
+    """Learn 3D parts of categories from a few posed photographs; answer by rendering them.
+
+    Images are (n, H, W, 3), uint8 or float in [0, 1]; masks (n, H, W) bool, true on what is seen of the object;
+    viewpoints (n, 2) degrees, azimuth and elevation above the horizon (:mod:`compvis.geometry`). An object's size
+    in the picture is evidence; learn and ask at one scale.
+
+    Args:
+        fit, prior, figure: changed fields of :class:`compvis.learning.solid_fit.FitSettings`,
+            :class:`compvis.grammar.solid.SolidPrior` and
+            :class:`compvis.likelihood.solid_figure.FigureLikelihood`, by name.
+        options: further fields of :class:`compvis.learning.solid_options.SolidOptions`.
+
+    Raises:
+        InputError: an option that cannot be used.
+    """
+
+    def __init__(
+        self,
+        domain: str = "solids",
+        *,
+        fit: Mapping[str, Any] | None = None,
+        prior: Mapping[str, Any] | None = None,
+        figure: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        self.domain = domain
+        given = {"fit": fit, "prior": prior, "figure": figure}
+        try:
+            groups = {
+                name: kind(
+                    **{k: tuple(v) if isinstance(v, list) else v for k, v in (given[name] or {}).items()}
+                )
+                for name, kind in _GROUPS.items()
+            }
+            self.options: Any = SolidOptions(**groups, **options)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"An option of the grammar cannot be used: {error}") from error
+
+    def fit(
+        self,
+        images: Any,
+        labels: Any,
+        masks: Any = None,
+        viewpoints: Any = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> "SolidClassifier":
+        """Learn every category's parts, forgetting earlier ones.
+
+        Without masks the figure is told from the colours of each picture's rim, which serves plain backgrounds.
+
+        Raises:
+            InputError: images, labels, masks or viewpoints that cannot be used, or a figure without a pixel.
+        """
+        pictures = check_photographs(images).cpu()
+        classes, targets = encode_labels(labels, len(pictures))
+        if viewpoints is None:
+            raise InputError("Solids are learned from posed photographs: give viewpoints, (n, 2) degrees.")
+        check_viewpoints(viewpoints, len(pictures))
+        seen = _view(pictures, masks)
+        if not (seen.figure > 0.5).flatten(1).any(1).all():
+            raise InputError("A training photograph has no figure: give masks that are true on the object.")
+        model = SolidModel(self.options)
+        rgb = _figure_colours(pictures, masks, seen)
+        view = torch.as_tensor(np.asarray(viewpoints), dtype=torch.float32)
+        model.learn(seen, rgb, view, targets.numpy(), progress)
+        self.model: Any = model
+        self.classes_ = classes
+        return self
+
+    def partial_fit(self, images: Any, labels: Any, **beside: Any) -> "SolidClassifier":
+        """Refused: categories of solids are fitted as wholes. Raises InputError."""
+        raise InputError(
+            "Solids learn a category from all of its pictures at once: call fit with all of them."
+        )
+
+    def pretrain(self, images: Any, labels: Any, groups: Any = None) -> "SolidClassifier":
+        """Refused: there is no background set of solids. Raises InputError."""
+        raise InputError("Solids have no background set: call fit.")
+
+    def log_evidence(
+        self, images: Any, progress: Callable[[int], None] | None = None, masks: Any = None
+    ) -> Float[ndarray, "n c"]:
+        """log p(figure, mean colour | category), (n, classes), nats, columns ``classes_``.
+
+        A composite likelihood: ``figure.temperature`` pixels count as one independent observation.
+        """
+        self._require_fit()
+        return self.model.log_evidence(_view(check_photographs(images).cpu(), masks))
+
+    def predict_proba(self, images: Any, masks: Any = None) -> np.ndarray:
+        """Probabilities (n, classes), columns ``classes_``: softmax of the evidence."""
+        return posterior(self.log_evidence(images, masks=masks))
+
+    def predict(self, images: Any, masks: Any = None) -> np.ndarray:
+        """The category of largest evidence of each photograph, (n,)."""
+        best = self.log_evidence(images, masks=masks).argmax(1)
+        return self.classes_[best]
+
+    def parse(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, image: Any, mask: Any = None, alternatives: int = 2, steps: int = 30
+    ) -> SolidParse:
+        """Explain one photograph (H, W, 3): category, viewpoint, parts, what is hidden, and other categories.
+
+        Args:
+            mask: (H, W) bool, what is seen of the object; None tells it from the picture's rim.
+            alternatives: number of other categories to parse as.
+            steps: of refinement through the renderer.
+        """
+        self._require_fit()
+        pixels = image.detach().cpu().numpy() if isinstance(image, torch.Tensor) else np.asarray(image)
+        pictures = check_photographs(pixels[None]).cpu()
+        seen = _view(pictures, None if mask is None else np.asarray(mask)[None])
+        evidence = self.model.log_evidence(seen)[0]
+        order = np.argsort(-evidence)[: alternatives + 1].tolist()
+        parses = [self._parse_as(pictures[0], seen, c, float(evidence[c]), steps) for c in order]
+        return replace(parses[0], alternatives=tuple(parses[1:]))
+
+    def sample(self, label: Any, n: int = 1, seed: int = 0, spread: float = 0.5):
+        """Draw new objects of a category from random viewpoints: pictures (n, S, S, 3) on black, and their trees.
+
+        Args:
+            label: one of ``classes_``. spread: share of the prior's standard deviations.
+        """
+        self._require_fit()
+        found = np.flatnonzero(self.classes_ == label)
+        if len(found) != 1:
+            raise InputError(f"There is no class {label!r}; the classes are {self.classes_.tolist()}.")
+        if n < 1:
+            raise InputError(f"Ask for at least one exemplar, not n={n}.")
+        category, generator = int(found[0]), torch.Generator().manual_seed(seed)
+        images, trees = [], []
+        for _ in range(n):
+            weights = self.model.grammar.categories[category].log_weights().exp()
+            alternative = int(torch.multinomial(weights, 1, generator=generator))
+            image, tree = self._draw_one(category, alternative, spread, generator)
+            images.append(image)
+            trees.append(tree)
+        return np.stack(images), trees
+
+    def _draw_one(
+        self, category: int, alternative: int, spread: float, generator: torch.Generator
+    ) -> tuple[UInt8[ndarray, "S S 3"], ParseTree]:
+        template = self.model.grammar.template(category, alternative)
+        prior = self.model.grammar.prior
+        rest = SolidValues.zeros(1, len(template.kind)).tensors()
+        drawn = {k: spread * torch.randn(v.shape, generator=generator) for k, v in rest.items()}
+        values = SolidValues(**drawn)
+        turn = torch.rand(2, generator=generator)
+        view = torch.tensor([[float(turn[0]) * 360, math.degrees(math.asin(float(turn[1]))), 0.0]])
+        middle = torch.full((1, 2), SIDE / 2)
+        stacked = stack_templates([template])
+        with torch.no_grad():
+            rendering = draw_tokens(self._lit(), stacked, values, view, prior, middle)
+            placed = place_parts(stacked, values, view, prior, middle)
+        names = [str(name) for name in self.classes_.tolist()]
+        rules = solid_rules(self.model.grammar, names)
+        tree, _ = token_tree(rules, category, alternative, template, values, placed, names[category])
+        return _to_bytes(rendering.colour[0].numpy()), tree
+
+    def _lit(self):
+        renderer = self.options.renderer
+        return replace(renderer, softness=0.5, ambient=0.5) if hasattr(renderer, "ambient") else renderer
+
+    def _parse_as(
+        self, picture: torch.Tensor, seen: SolidViews, category: int, evidence: float, steps: int
+    ) -> SolidParse:
+        model, options = self.model, self.options
+        proposals = model.propose(seen, category, _PROPOSALS)
+        library = model.library
+        places = [model.grammar.templates[t] for _, t, _, _ in proposals]
+        view = library.views[[v for _, _, v, _ in proposals]]
+        middle = torch.stack([library.middle[t, v] for _, t, v, _ in proposals])
+        # Where some of it is hidden, the object's middle is that of the picture rather than of what is seen.
+        shares = [share for *_, share in proposals]
+        moved = torch.tensor(shares)[:, None] > 0
+        middle = torch.where(moved, middle + seen.offset, middle)
+        templates = [model.grammar.template(*place) for place in places]
+        found = refine_tokens(
+            seen, templates, view, middle, shares, options.prior, options.figure, options.renderer, steps
+        )
+        best = int((found.log_likelihood + found.log_prior).argmax())
+        return self._assemble(
+            picture, seen, evidence, found, best, places[best], view[best : best + 1], middle[best : best + 1]
+        )
+
+    def _assemble(
+        self,
+        picture: torch.Tensor,
+        seen: SolidViews,
+        evidence: float,
+        found: RefinedTokens,
+        best: int,
+        place: tuple[int, int],
+        view: torch.Tensor,
+        middle: torch.Tensor,
+    ) -> SolidParse:
+        model = self.model
+        template = model.grammar.template(*place)
+        values = found.values.select(slice(best, best + 1))
+        placed = place_parts(stack_templates([template]), values, view, self.options.prior, middle)
+        names = [str(name) for name in self.classes_.tolist()]
+        rules = solid_rules(model.grammar, names)
+        tree, scores = token_tree(rules, *place, template, values, placed, names[place[0]])
+        scores.append(("object", "figure", float(found.log_likelihood[best])))
+        drawn = replace(
+            found.rendering,
+            **{f.name: getattr(found.rendering, f.name)[best : best + 1] for f in fields(found.rendering)},
+        )
+        size = tuple(picture.shape[1:])
+        owner = _to_image(part_map(drawn, template).numpy(), seen, size, -1)
+        covered = _to_image((drawn.coverage[0] > 0.5).numpy(), seen, size, False)
+        figure = _to_image((seen.figure[0] > 0.5).numpy(), seen, size, False)
+        return SolidParse(
+            image=_to_bytes(picture.permute(1, 2, 0).numpy()),
+            label=self.classes_[place[0]].item(),
+            log_evidence=evidence,
+            viewpoint=tuple(found.view[best].tolist()),  # pyright: ignore[reportArgumentType]
+            viewpoint_spread=self._viewpoint_spread(seen, place[0], found.view[best]),
+            tree=tree,
+            scores=tuple(scores),
+            rendering=_to_image(_to_bytes(drawn.colour[0].numpy()), seen, size, 0),
+            parts=owner.astype(np.int64),
+            hidden=covered & ~figure,
+        )
+
+    def _viewpoint_spread(self, seen: SolidViews, category: int, view: torch.Tensor) -> float:
+        share = self.model.viewpoint_posterior(seen, category)
+        views = self.model.library.views.double().numpy()
+        towards = view_directions(views[:, 1], views[:, 0])
+        here = view_directions(np.array([float(view[1])]), np.array([float(view[0])]))[0]
+        angle = np.degrees(np.arccos(np.clip(towards @ here, -1, 1)))
+        return float(np.sqrt((share * angle**2).sum()))
+
+    def _to_state(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, torch.Tensor]]:
+        kept = {f.name: getattr(self.options, f.name) for f in fields(self.options) if f.name != "renderer"}
+        options = {name: asdict(value) if name in _GROUPS else value for name, value in kept.items()}
+        return options, *solid_to_state(self.model)
+
+    @classmethod
+    def _restore(cls, description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> "SolidClassifier":
+        model = cls(description["domain"], **description["options"])
+        model.classes_ = np.asarray(description["classes"])
+        model.model = solid_from_state(description["model"], tensors, model.options)
+        return model
+
+
+def _view(pictures: torch.Tensor, masks: Any) -> SolidViews:
+    return view_photographs(pictures, check_masks(masks, pictures))
+
+
+def _figure_colours(pictures: torch.Tensor, masks: Any, seen: SolidViews) -> Float[torch.Tensor, "n 3"]:
+    """Mean colour (red, green, blue) of each figure."""
+    if masks is None:
+        weight = seen.figure[:, None]
+        small = torch.nn.functional.interpolate(pictures, size=weight.shape[2:], mode="area")
+        return (small * weight).sum((2, 3)) / weight.sum((2, 3)).clamp_min(1e-6)
+    weight = check_masks(masks, pictures)[:, None].float()  # pyright: ignore[reportOptionalSubscript]
+    return (pictures * weight).sum((2, 3)) / weight.sum((2, 3)).clamp_min(1.0)
+
+
+def _to_bytes(colour: Float[ndarray, "H W 3"]) -> UInt8[ndarray, "H W 3"]:
+    return np.rint(255 * np.clip(colour, 0, 1)).astype(np.uint8)
+
+
+def _to_image(frame: ndarray, seen: SolidViews, size: tuple[int, ...], outside: Any) -> ndarray:
+    """A picture of the working frame at the photograph's pixels (nearest), ``outside`` beyond the frame."""
+    origin, step = seen.origin[0].numpy(), float(seen.scale[0])
+    y = np.floor((np.arange(size[0]) + 0.5 - origin[1]) / step).astype(int)
+    x = np.floor((np.arange(size[1]) + 0.5 - origin[0]) / step).astype(int)
+    inside = ((y >= 0) & (y < SIDE))[:, None] & ((x >= 0) & (x < SIDE))
+    image = frame[np.clip(y, 0, SIDE - 1)][:, np.clip(x, 0, SIDE - 1)].copy()
+    image[~inside] = outside
+    return image

@@ -1,0 +1,46 @@
+"""What can be set of the solid model, with the values chosen on validation objects of ETH-80."""
+
+from dataclasses import dataclass, field
+
+from compvis.grammar.solid import SolidPrior
+from compvis.learning.solid_fit import FitSettings
+from compvis.likelihood.solid_figure import FigureLikelihood
+from compvis.render.contract import SceneRenderer
+from compvis.render.solids_renderer import SolidRenderer
+
+
+@dataclass(frozen=True)
+class SolidOptions:
+    """All settings of :class:`compvis.learning.solid_model.SolidModel`.
+
+    Args:
+        fit, prior, figure: see their classes.
+        renderer: draws the leaves; any renderer of solids with ``with_softness``.
+        alternatives: most alternatives a category; their number is chosen by the colours' description length.
+        pictures: least pictures an alternative is learned from.
+        softness: blur of the library's coverage, working pixels.
+        step: degrees between the library's azimuths at the horizon.
+        colour_weight: of the colour's log density beside the figure's.
+        refine: categories whose best proposals are refined by rendering before they are compared; 0: none.
+        refine_steps: steps of refinement.
+        seed: of the division into parts.
+    """
+
+    fit: FitSettings = field(default_factory=FitSettings)
+    prior: SolidPrior = field(default_factory=SolidPrior)
+    figure: FigureLikelihood = field(default_factory=FigureLikelihood)
+    renderer: SceneRenderer = field(default_factory=SolidRenderer)
+    alternatives: int = 3
+    pictures: int = 4
+    softness: float = 0.8
+    step: float = 15.0
+    colour_weight: float = 1.0
+    refine: int = 0
+    refine_steps: int = 20
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.alternatives < 1 or self.pictures < 1:
+            raise ValueError("alternatives and pictures must be at least 1.")
+        if not hasattr(self.renderer, "with_softness"):
+            raise ValueError("The renderer of solids must have with_softness.")

@@ -1,0 +1,51 @@
+"""A learned solid model as a small JSON record plus tensors, for safetensors; both directions exact."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from compvis.grammar.solid import SolidCategory, SolidGrammar, SolidTemplate
+from compvis.learning.solid_model import SolidModel
+from compvis.learning.solid_options import SolidOptions
+from compvis.likelihood.solid_colour import ColourPredictive
+
+
+def solid_to_state(model: SolidModel) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The model as (JSON record, tensors)."""
+    tensors: dict[str, Tensor] = {}
+    for c, a in model.grammar.templates:
+        for name, tensor in model.grammar.template(c, a).tensors().items():
+            tensors[f"{c}/{a}/{name}"] = tensor.contiguous()
+    for c, colour in enumerate(model.colours):
+        tensors[f"{c}/colour_mean"] = colour.mean.contiguous()
+        tensors[f"{c}/colour_scale"] = colour.scale.contiguous()
+    record = {
+        "counts": [list(one.counts) for one in model.grammar.categories],
+        "freedom": [one.freedom for one in model.colours],
+    }
+    return record, tensors
+
+
+def solid_from_state(
+    record: Mapping[str, Any], tensors: Mapping[str, Tensor], options: SolidOptions
+) -> SolidModel:
+    """Inverse of :func:`solid_to_state`.
+
+    Raises:
+        KeyError, TypeError, ValueError: the state is incomplete or damaged.
+    """
+    names = ("kind", "rotation", "centre", "size", "shape", "colour", "present", "pixels")
+    categories = []
+    for c, counts in enumerate(record["counts"]):
+        templates = [
+            SolidTemplate(**{name: tensors[f"{c}/{a}/{name}"] for name in names}) for a in range(len(counts))
+        ]
+        categories.append(SolidCategory(tuple(templates), tuple(counts)))
+    model = SolidModel(options)
+    model.grammar = SolidGrammar(tuple(categories), options.prior)
+    model.colours = [
+        ColourPredictive(tensors[f"{c}/colour_mean"], tensors[f"{c}/colour_scale"], freedom)
+        for c, freedom in enumerate(record["freedom"])
+    ]
+    return model

@@ -1,0 +1,144 @@
+"""Proposals of solids: every template drawn once from all around, compared with photographs by matrix products."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from compvis.grammar.solid import (
+    SolidGrammar,
+    SolidPrior,
+    SolidTemplate,
+    SolidValues,
+    place_parts,
+    stack_templates,
+)
+from compvis.likelihood.solid_figure import FigureLikelihood
+from compvis.parsing.solid_image import SIDE, SolidViews
+from compvis.render.contract import SceneRenderer, SolidRendering
+from compvis.render.solids import Solids
+
+
+def view_grid(step: float = 15.0) -> tuple[Float[Tensor, "v 3"], Float[Tensor, " v"]]:
+    """Viewpoints (azimuth, elevation, roll), degrees, over the upper half of the view sphere.
+
+    Returns:
+        The viewpoints, and the log share of the sphere's area that each stands for (they sum to one).
+    """
+    rows = 8
+    elevations = [90.0 * k / rows for k in range(rows)]
+    views, areas = [], []
+    half = 90.0 / rows / 2
+    for elevation in elevations:
+        low, high = max(elevation - half, 0.0), elevation + half
+        band = math.sin(math.radians(high)) - math.sin(math.radians(low))
+        count = max(8, round(360 / step * math.cos(math.radians(elevation))))
+        for k in range(count):
+            views.append((360.0 * k / count, elevation, 0.0))
+            areas.append(band / count)
+    cap = 1 - math.sin(math.radians(90 - half))
+    count = round(360 / step)
+    views += [(360.0 * k / count, 90.0, 0.0) for k in range(count)]
+    areas += [cap / count] * count
+    return torch.tensor(views), torch.tensor(areas).log()
+
+
+def draw_tokens(
+    renderer: SceneRenderer,
+    stacked: SolidTemplate,
+    values: SolidValues,
+    view: Float[Tensor, "h 3"],
+    prior: SolidPrior,
+    middle: Float[Tensor, "h 2"],
+) -> SolidRendering:
+    """Tokens drawn in the working frame; differentiable in ``values``."""
+    placed = place_parts(stacked, values, view, prior, middle)
+    solids = Solids(
+        kind=stacked.kind,
+        rotation=placed.rotation,
+        centre=placed.centre,
+        size=placed.size,
+        shape=stacked.shape,
+        colour=stacked.colour,
+        mask=stacked.present,
+    )
+    return renderer(solids, placed.camera, (SIDE, SIDE))
+
+
+@dataclass(frozen=True, eq=False)
+class ViewLibrary:
+    """Coverage of every template from every viewpoint of the grid, centred by its bounding box.
+
+    Attributes:
+        views: (v, 3) degrees. log_area: log share of the sphere of each.
+        coverage: (t, v, p) of t templates, in the order of ``SolidGrammar.templates``.
+        middle: (t, v, 2) where the object's middle lies in these pictures.
+    """
+
+    views: Float[Tensor, "v 3"]
+    log_area: Float[Tensor, " v"]
+    coverage: Float[Tensor, "t v p"]
+    middle: Float[Tensor, "t v 2"]
+
+    @classmethod
+    def draw(cls, grammar: SolidGrammar, renderer: SceneRenderer, step: float = 15.0) -> "ViewLibrary":
+        """Draw all templates of a grammar."""
+        views, log_area = view_grid(step)
+        coverage, middle = [], []
+        for c, a in grammar.templates:
+            stacked = stack_templates([grammar.template(c, a)] * len(views))
+            values = SolidValues.zeros(len(views), stacked.kind.shape[1])
+            centre = torch.full((len(views), 2), SIDE / 2)
+            with torch.no_grad():
+                first = draw_tokens(renderer, stacked, values, views, grammar.prior, centre).coverage
+                centre = centre - (_box_middles(first) - SIDE / 2)
+                seen = draw_tokens(renderer, stacked, values, views, grammar.prior, centre).coverage
+            coverage.append(seen.flatten(1))
+            middle.append(centre)
+        return cls(views, log_area, torch.stack(coverage), torch.stack(middle))
+
+    def score(
+        self, seen: SolidViews, likelihood: FigureLikelihood, whole: bool = True
+    ) -> Float[Tensor, "n t v k"]:
+        """log p(figure | template, viewpoint, hidden share), nats, for the k shares of ``likelihood``."""
+        figure = seen.figure.flatten(1)
+        t, v, _ = self.coverage.shape
+        flat = self.coverage.flatten(0, 1)
+        scores = [likelihood.log_prob_all(figure, flat, share).view(-1, t, v) for share in likelihood.hidden]
+        if not whole:
+            return torch.stack(scores, -1)
+        # What is hidden moves the box of what is seen; the object may then lie in the picture's middle.
+        moved = _shift_figures(seen).flatten(1)
+        for k, share in enumerate(likelihood.hidden):
+            if share > 0:
+                again = likelihood.log_prob_all(moved, flat, share).view(-1, t, v)
+                scores[k] = torch.maximum(scores[k], again)
+        return torch.stack(scores, -1)
+
+
+def _shift_figures(seen: SolidViews) -> Float[Tensor, "n S S"]:
+    """The figures with the picture's middle, to the nearest pixel, in the middle of the frame."""
+    moved = torch.zeros_like(seen.figure)
+    for n, (dx, dy) in enumerate(seen.offset.round().int().tolist()):
+        rolled = torch.roll(seen.figure[n], (-dy, -dx), (0, 1))
+        keep = torch.zeros_like(rolled)
+        rows = slice(max(0, -dy), SIDE - max(0, dy))
+        columns = slice(max(0, -dx), SIDE - max(0, dx))
+        keep[rows, columns] = rolled[rows, columns]
+        moved[n] = keep
+    return moved
+
+
+def _box_middles(coverage: Float[Tensor, "v S S"]) -> Float[Tensor, "v 2"]:
+    """Middles (x, y) of the bounding boxes of coverage over one half; of the frame where there is none."""
+    places = torch.arange(SIDE, dtype=torch.float32)
+    middles = []
+    for axis in (1, 2):
+        there = (coverage > 0.5).any(axis)
+        first = torch.where(there, places, torch.inf).amin(1)
+        last = torch.where(there, places + 1, -torch.inf).amax(1)
+        middle = (first + last) / 2
+        middles.append(torch.where(middle.isfinite(), middle, SIDE / 2))
+    return torch.stack(middles, 1)

@@ -1,0 +1,151 @@
+"""The public classifier of photographs of objects, on pictures of things with known shape and viewpoint."""
+
+import numpy as np
+import pytest
+import torch
+
+import compvis
+from compvis.data.check import InputError
+from compvis.geometry.cameras import WeakPerspectiveCamera, viewpoint_rotation
+from compvis.render.solids import Kind, Solids
+from compvis.render.solids_reference import ReferenceSolidRenderer
+from compvis.tree import from_json, to_json
+
+SIDE = 48
+QUICK = {"fit": {"parts": 6, "steps": [20, 20], "grid": 16}, "step": 30.0}
+# Half extents (x, y, z) and colours: a long plank, a standing post, a ball.
+THINGS = {
+    "ball": ((0.6, 0.6, 0.6), (0.9, 0.3, 0.2)),
+    "plank": ((1.0, 0.15, 0.35), (0.8, 0.7, 0.2)),
+    "post": ((0.2, 1.0, 0.2), (0.3, 0.8, 0.3)),
+}
+
+
+def photograph(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """n pictures of each thing from random viewpoints by the slow reference renderer, on dark blue."""
+    generator = np.random.default_rng(seed)
+    images, labels, masks, viewpoints = [], [], [], []
+    for label, (size, colour) in THINGS.items():
+        for _ in range(n):
+            azimuth, elevation = generator.uniform(0, 360), generator.uniform(0, 60)
+            kind = Kind.ELLIPSOID if label == "ball" else Kind.CUBOID
+            solids = Solids(
+                kind=torch.tensor([[kind]]),
+                rotation=torch.eye(3)[None, None],
+                centre=torch.zeros(1, 1, 3),
+                size=torch.tensor(size)[None, None],
+                shape=torch.ones(1, 1, 2),
+                colour=torch.tensor(colour)[None, None],
+                mask=torch.ones(1, 1) > 0,
+            )
+            turn = viewpoint_rotation(
+                torch.tensor([azimuth]).float(), torch.tensor([elevation]).float(), torch.zeros(1)
+            )
+            camera = WeakPerspectiveCamera(
+                turn, torch.zeros(1, 3), torch.tensor([SIDE * 0.38]), torch.full((1, 2), SIDE / 2)
+            )
+            drawn = ReferenceSolidRenderer()(solids, camera, (SIDE, SIDE))
+            cover = drawn.coverage[0].numpy() > 0.5
+            image = np.where(cover[..., None], drawn.colour[0].numpy(), [0.1, 0.12, 0.3])
+            image = image + generator.normal(0, 0.02, image.shape)
+            images.append(np.rint(255 * np.clip(image, 0, 1)))
+            labels.append(label)
+            masks.append(cover)
+            viewpoints.append((azimuth, elevation))
+    return np.array(images, np.uint8), np.array(labels), np.array(masks), np.array(viewpoints)
+
+
+@pytest.fixture(scope="module")
+def model():
+    images, labels, masks, viewpoints = photograph(5, seed=0)
+    return compvis.GrammarClassifier(domain="solids", **QUICK).fit(images, labels, masks, viewpoints)
+
+
+def test_new_views_are_recognised_with_and_without_masks(model):
+    images, labels, masks, _ = photograph(6, seed=1)
+    assert isinstance(model, compvis.GrammarClassifier)
+    assert (model.predict(images, masks) == labels).mean() >= 0.9
+    assert (model.predict(images) == labels).mean() >= 0.9
+    probabilities = model.predict_proba(images, masks)
+    np.testing.assert_allclose(probabilities.sum(1), 1.0, atol=1e-9)
+
+
+def test_every_photograph_is_answered_by_itself(model):
+    images, _, masks, _ = photograph(2, seed=2)
+    together = model.log_evidence(images, masks=masks)
+    alone = np.concatenate([model.log_evidence(images[i : i + 1], masks=masks[i : i + 1]) for i in range(6)])
+    np.testing.assert_allclose(together, alone, atol=1e-3)
+
+
+def test_shape_decides_where_colours_are_of_no_use(model):
+    images, labels, masks, _ = photograph(6, seed=3)
+    grey = images.copy()
+    grey[masks] = 128
+    assert (model.predict(grey, masks) == labels).mean() >= 0.8
+
+
+def test_a_parse_says_where_parts_are_and_how_far_it_is_sure(model):
+    images, labels, masks, viewpoints = photograph(3, seed=4)
+    plank = int(np.flatnonzero(labels == "plank")[0])
+    parse = model.parse(images[plank], masks[plank], alternatives=2)
+    assert parse.label == "plank"
+    assert len(parse.alternatives) == 2
+    covered = parse.parts >= 0
+    assert (covered & masks[plank]).sum() / (covered | masks[plank]).sum() > 0.8
+    # A plank turned by half a turn looks the same.
+    away = abs((parse.viewpoint[0] - viewpoints[plank, 0] + 90) % 180 - 90)
+    assert away < 30
+    assert 0 < parse.viewpoint_spread <= 180
+    assert from_json(to_json(parse.tree)) == parse.tree
+    assert "<html" in parse.to_html()
+    total = {name for _, name, _ in parse.scores}
+    assert {"category", "alternative", "view", "offset", "figure"} <= total
+
+
+def test_what_an_occluder_hides_is_reported(model):
+    images, labels, masks, _ = photograph(3, seed=5)
+    ball = int(np.flatnonzero(labels == "ball")[0])
+    image, mask = images[ball].copy(), masks[ball].copy()
+    image[:, : SIDE // 2] = (90, 90, 90)
+    mask[:, : SIDE // 2] = False
+    parse = model.parse(image, mask)
+    missing = masks[ball] & ~mask
+    if parse.label == "ball":
+        assert (parse.hidden & missing).sum() > 0.5 * missing.sum()
+    assert model.predict(image[None], mask[None])[0] in model.classes_
+
+
+def test_new_exemplars_are_drawn(model):
+    images, trees = model.sample("post", n=2, seed=1)
+    again, _ = model.sample("post", n=2, seed=1)
+    np.testing.assert_array_equal(images, again)
+    assert images.max() > 50
+    assert all("object/part[0]" in tree for tree in trees)
+    with pytest.raises(InputError, match="no class"):
+        model.sample("zebra")
+
+
+def test_saved_and_loaded_models_answer_the_same(model, tmp_path):
+    images, _, masks, _ = photograph(2, seed=6)
+    model.save(tmp_path / "model")
+    again = compvis.load(tmp_path / "model")
+    np.testing.assert_array_equal(
+        again.log_evidence(images, masks=masks), model.log_evidence(images, masks=masks)
+    )
+
+
+def test_bad_input_gets_one_clear_message():
+    images, labels, masks, viewpoints = photograph(1, seed=7)
+    fresh = compvis.GrammarClassifier(domain="solids", **QUICK)
+    with pytest.raises(InputError, match="give viewpoints"):
+        fresh.fit(images, labels, masks)
+    with pytest.raises(InputError, match="no figure"):
+        fresh.fit(images, labels, np.zeros_like(masks), viewpoints)
+    with pytest.raises(InputError, match="finite numbers"):
+        fresh.fit(images, labels, masks, viewpoints[:, :1])
+    with pytest.raises(InputError, match="cannot be used"):
+        compvis.GrammarClassifier(domain="solids", prior={"view": -1.0})
+    with pytest.raises(InputError, match="call fit first"):
+        fresh.predict(images)
+    with pytest.raises(InputError, match="domain"):
+        compvis.GrammarClassifier(domain="plants")
