@@ -68,7 +68,8 @@ def _deciding_edge(footprint: Footprint, leaf: Tensor, pixel: Tensor) -> tuple[T
         step, off = step[leaf], pixel - start[leaf]
         inside = torch.where(real, _cross(step, off) / length, torch.inf)
         along = ((off * step).sum(-1) / length.square()).clamp(0, 1)
-        squared = torch.where(real, (off - along[:, None] * step).square().sum(-1), torch.inf)
+        # The nearest point of a convex outline lies on an edge that faces the pixel.
+        squared = torch.where(inside < 0, (off - along[:, None] * step).square().sum(-1), torch.inf)
         nearer = squared < NEARER * nearest
         edge = torch.where(nearer, k, edge)
         nearest = torch.where(nearer, squared, nearest)
