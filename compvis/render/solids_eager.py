@@ -193,7 +193,7 @@ def draw_eager(
         return flat.view(*shape, *value.shape[1:])
 
     alpha, depth, colour, relief, leaf = (by_pixel(v) for v in (alpha, depth, colour, relief, leaf))
-    weight, covered = _blend(alpha, relief, softness)
+    weight, covered = blend(alpha, relief, softness)
     total = weight.sum(1).clamp_min(_TINY)
     share = weight / total[:, None]
     whole = hypotheses * rows * columns
@@ -232,7 +232,7 @@ def _distance(
     return torch.where(is_round, _ellipse_distance(safe, pixel), polygon), at
 
 
-def _blend(
+def blend(
     alpha: Float[Tensor, "p m"], relief: Float[Tensor, "p m"], softness: float
 ) -> tuple[Float[Tensor, "p m"], Float[Tensor, " p"]]:
     """Weights of a pixel's ``m`` fragments, and its coverage; no division, so nothing can underflow."""
