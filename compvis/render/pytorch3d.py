@@ -124,10 +124,9 @@ class PyTorch3DRenderer:
         relief = pixels.float().view(h, 1, 1, 1) * (
             depth.log() if isinstance(camera, PerspectiveCamera) else depth
         )
-        weight, coverage = (
-            value.unflatten(0, (h, *size))
-            for value in blend(*(v.movedim(1, -1).flatten(0, 2) for v in (alpha, relief)), self.softness)
-        )
+        by_pixel = [value.movedim(1, -1).flatten(0, 2) for value in (alpha, relief)]
+        weight, coverage = blend(by_pixel[0], by_pixel[1], self.softness)
+        weight, coverage = weight.unflatten(0, (h, *size)), coverage.unflatten(0, (h, *size))
         share = weight / weight.sum(-1, keepdim=True).clamp_min(_TINY)
         owned = coverage >= self.owner_threshold
         z = (share * depth.movedim(1, -1)).sum(-1) - back

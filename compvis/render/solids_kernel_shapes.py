@@ -14,7 +14,7 @@ _CONVERGED = 1e-9
 _TINY = 1e-12
 # The loops only look into arrays that their caller holds: counting references to these, and passing them from
 # function to function, took most of the time.
-compiled = numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=True, _nrt=False)
+compiled = numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=True, _nrt=False)  # pyright: ignore[reportCallIssue]
 
 
 @compiled
