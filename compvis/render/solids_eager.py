@@ -68,7 +68,8 @@ def _deciding_edge(footprint: Footprint, leaf: Tensor, pixel: Tensor) -> tuple[T
         step, off = step[leaf], pixel - start[leaf]
         inside = torch.where(real, _cross(step, off) / length, torch.inf)
         along = ((off * step).sum(-1) / length.square()).clamp(0, 1)
-        squared = torch.where(real, (off - along[:, None] * step).square().sum(-1), torch.inf)
+        # The nearest point of a convex outline lies on an edge that faces the pixel.
+        squared = torch.where(inside < 0, (off - along[:, None] * step).square().sum(-1), torch.inf)
         nearer = squared < NEARER * nearest
         edge = torch.where(nearer, k, edge)
         nearest = torch.where(nearer, squared, nearest)
@@ -192,7 +193,7 @@ def draw_eager(
         return flat.view(*shape, *value.shape[1:])
 
     alpha, depth, colour, relief, leaf = (by_pixel(v) for v in (alpha, depth, colour, relief, leaf))
-    weight, covered = _blend(alpha, relief, softness)
+    weight, covered = blend(alpha, relief, softness)
     total = weight.sum(1).clamp_min(_TINY)
     share = weight / total[:, None]
     whole = hypotheses * rows * columns
@@ -231,7 +232,7 @@ def _distance(
     return torch.where(is_round, _ellipse_distance(safe, pixel), polygon), at
 
 
-def _blend(
+def blend(
     alpha: Float[Tensor, "p m"], relief: Float[Tensor, "p m"], softness: float
 ) -> tuple[Float[Tensor, "p m"], Float[Tensor, " p"]]:
     """Weights of a pixel's ``m`` fragments, and its coverage; no division, so nothing can underflow."""

@@ -77,7 +77,7 @@ def lay_out(
     with torch.no_grad():
         drawn = solids.mask.flatten().nonzero().squeeze(1)
         if perspective:
-            drawn = drawn[_before_the_camera(solids, camera, drawn, nearest)]
+            drawn = drawn[before_the_camera(solids, camera, drawn, nearest)]
     hypothesis = torch.div(drawn, q, rounding_mode="floor") if q else drawn
     seen_by = hypothesis if camera.hypotheses == h else torch.zeros_like(hypothesis)
     turn = camera.rotation[seen_by]
@@ -117,7 +117,7 @@ def lay_out(
     )
 
 
-def _before_the_camera(solids: Solids, camera: Camera, drawn: Tensor, nearest: float) -> Tensor:
+def before_the_camera(solids: Solids, camera: Camera, drawn: Tensor, nearest: float) -> Tensor:
     """Which of the leaves ``drawn`` lie wholly beyond the depth ``nearest``."""
     rows = camera.rotation[:, 2].expand(solids.hypotheses, 3)
     axes = (rows[:, None, None] @ solids.rotation).squeeze(-2)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from compvis.render.solids_footprint import Footprint
-from compvis.render.solids_kernel import draw, lines_of
+from compvis.render.solids_kernel import FRAGMENT, draw, lines_of
 from compvis.render.solids_kernel_backward import draw_backward
 
 
@@ -44,19 +44,24 @@ class _FusedSolids(torch.autograd.Function):
         lines_of(edges_read, lines, count)
         scene = (kinds, footprint.box.numpy(), values, edges_read, lines, count)
         starts = np.searchsorted(footprint.hypothesis.numpy(), np.arange(hypotheses + 1))
+        slots = max(1, int(np.diff(starts).max(initial=1)))
         bands = _bands(hypotheses, size[0])
+        tape = _tape(footprint, hypotheses, size, packed.dtype, any(ctx.needs_input_grad))
         shape = (hypotheses, *size)
         colour, coverage = packed.new_zeros(*shape, 3), packed.new_zeros(shape)
         depth = packed.new_full(shape, torch.inf)
         owner = torch.full(shape, -1, dtype=torch.int64)
         out = tuple(v.numpy() for v in (colour, coverage, depth, owner))
         leaf_of = footprint.leaf.numpy()
-        _share(
-            hypotheses * bands,
-            lambda a, b: draw(a, b, bands, starts, scene, options, threshold, leaf_of, out),
-        )
-        ctx.scene, ctx.starts, ctx.options, ctx.threshold = scene, starts, options, threshold
+
+        def work(first: int, last: int) -> None:
+            room = _room_forward(size[1], slots)
+            draw(first, last, bands, starts, scene, options, threshold, leaf_of, out, tape, room)
+
+        _share(hypotheses * bands, work)
+        ctx.scene, ctx.starts, ctx.options, ctx.threshold, ctx.tape = scene, starts, options, threshold, tape
         ctx.like = packed.dtype, edges.shape
+        ctx.slots = slots
         ctx.mark_non_differentiable(owner)
         return colour, coverage, depth, owner
 
@@ -66,18 +71,66 @@ class _FusedSolids(torch.autograd.Function):
         dtype, edges_shape = ctx.like
         hypotheses, rows = incoming[1].shape[:2]
         bands = _bands(hypotheses, rows)
-        grads = np.zeros((bands, *ctx.scene[2].shape))
-        edge_grads = np.zeros((bands, *ctx.scene[3].shape))
+        values, edges = ctx.scene[2:4]
+        grads, edge_grads = np.zeros((bands, *values.shape)), np.zeros((bands, *edges.shape))
         given = tuple(v.contiguous().numpy() for v in incoming[:3])
-        _share(
-            hypotheses * bands,
-            lambda a, b: draw_backward(
-                a, b, bands, ctx.starts, ctx.scene, ctx.options, ctx.threshold, given, grads, edge_grads
-            ),
-        )
+        fixed = (bands, ctx.starts, ctx.scene, ctx.options, ctx.threshold, given, ctx.tape)
+
+        def work(first: int, last: int) -> None:
+            draw_backward(first, last, *fixed, _room_backward(ctx.slots, edges.shape[1]), grads, edge_grads)
+
+        _share(hypotheses * bands, work)
         packed = torch.from_numpy(grads.sum(0)).to(dtype)
-        edges = torch.from_numpy(edge_grads.sum(0)[:, : edges_shape[1]]).to(dtype)
-        return packed, edges, None, None, None, None, None
+        of_edges = torch.from_numpy(edge_grads.sum(0)[:, : edges_shape[1]]).to(dtype)
+        return packed, of_edges, None, None, None, None, None
+
+
+def _room_forward(columns: int, slots: int) -> tuple[Any, ...]:
+    """Scratch of the forward loops: a row of ``slots`` fragments a column; weights; what hides what."""
+    row = (
+        np.empty(columns, np.int32),
+        np.empty(columns * slots, np.int32),
+        np.empty(columns * slots, np.int32),
+        np.empty((columns * slots, FRAGMENT)),
+    )
+    return row, np.empty(slots), np.empty((slots, slots))
+
+
+def _room_backward(slots: int, lines: int) -> tuple[np.ndarray, ...]:
+    """Scratch of the backward loops: a pixel's pulls (distance, depth, shade, alpha, relief), weights, pulls on
+    weights, what hides what; and sums of pulls (over 1, x, y) on a hypothesis's lines."""
+    return (
+        np.empty((slots, 5)),
+        np.empty(slots),
+        np.empty(slots),
+        np.empty((slots, slots)),
+        np.empty((slots, lines, 3)),
+    )
+
+
+def _tape(
+    footprint: Footprint, hypotheses: int, size: tuple[int, int], dtype: torch.dtype, wanted: bool
+) -> tuple[np.ndarray, ...]:
+    """Room for the fragments of all pictures, for the backward loops.
+
+    In order: where each row starts (h, H), how many leaves touch each pixel (h, H, W), and for every fragment its
+    leaf, the line of the outline that decides, and its numbers. Where nothing is wanted, all are empty. Pages
+    that no fragment is written to cost nothing, so the leaves' boxes may be generous.
+    """
+    if not wanted:
+        starts, touching, fragments = np.empty((0, 0), np.int64), np.empty((0, 0, 0), np.int32), 0
+    else:
+        widths = np.zeros((hypotheses, size[0] + 1), np.int64)
+        box, hypothesis = footprint.box.numpy(), footprint.hypothesis.numpy()
+        np.add.at(widths, (hypothesis, box[:, 2]), box[:, 1] - box[:, 0])
+        np.add.at(widths, (hypothesis, box[:, 3]), box[:, 0] - box[:, 1])
+        room = widths.cumsum(1)[:, :-1]
+        fragments = int(room.sum())
+        starts = (room.cumsum() - room.ravel()).reshape(room.shape)
+        touching = np.empty((hypotheses, *size), np.int32)
+    number = torch.empty(0, dtype=dtype).numpy().dtype
+    integers = (np.empty(fragments, np.int32) for _ in range(2))
+    return starts, touching, *integers, np.empty((fragments, FRAGMENT), number)
 
 
 def _bands(hypotheses: int, rows: int) -> int:

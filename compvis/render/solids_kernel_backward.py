@@ -1,9 +1,11 @@
-"""The derivatives of :mod:`compvis.render.solids_kernel`, written out: from pixels back to each leaf's values."""
+"""The derivatives of :mod:`compvis.render.solids_kernel`, written out: from pixels back to each leaf's values.
+
+The fragments come from the tape of the forward loops. A distance to a line is linear in the pixel, so lines gather
+their pulls' sums (over 1, x and y) first, which go to the lines' ends once a leaf.
+"""
 
 from math import exp, log, pi, sqrt
 from typing import no_type_check
-
-import numpy as np
 
 from compvis.render.solids import Kind
 from compvis.render.solids_eager import ROUND_TIP, STEEPEST
@@ -18,13 +20,11 @@ from compvis.render.solids_kernel import (
     LIGHT,
     ORIGIN,
     PIXELS,
+    PLACE,
     RELIEF,
     SHADE,
     SHAPE,
     blend,
-    gather_row,
-    look,
-    new_row,
     normal_cdf,
     ray,
 )
@@ -57,22 +57,30 @@ def _ellipse_pull(values, leaf, x, y, pull, grads):
 
 @compiled
 @no_type_check
-def _line_pull(edges, leaf, number, x, y, pull, grads):
-    """Pull of the signed distance between (x, y) and an edge's line on the edge's ends."""
-    dx, dy = (
-        edges[leaf, number, 1, 0] - edges[leaf, number, 0, 0],
-        edges[leaf, number, 1, 1] - edges[leaf, number, 0, 1],
-    )
-    off_x, off_y = x - edges[leaf, number, 0, 0], y - edges[leaf, number, 0, 1]
+def _sums_to_ends(edges, leaf, number, total, total_x, total_y, grads):
+    """Pull of the signed distances between pixels (x, y) and an edge's line on the edge's ends.
+
+    The pulls come as their sum and their sums times x and times y.
+    """
+    x, y = edges[leaf, number, 0, 0], edges[leaf, number, 0, 1]
+    dx, dy = edges[leaf, number, 1, 0] - x, edges[leaf, number, 1, 1] - y
+    off_x, off_y = total_x - total * x, total_y - total * y
     length = sqrt(dx * dx + dy * dy)
     distance = (dx * off_y - dy * off_x) / length
-    pull /= length
-    step_x = pull * (off_y - distance * dx / length)
-    step_y = pull * (-off_x - distance * dy / length)
-    grads[leaf, number, 0, 0] += pull * dy - step_x
-    grads[leaf, number, 0, 1] += -pull * dx - step_y
+    step_x = (off_y - distance * dx / length) / length
+    step_y = (-off_x - distance * dy / length) / length
+    grads[leaf, number, 0, 0] += total * dy / length - step_x
+    grads[leaf, number, 0, 1] += -total * dx / length - step_y
     grads[leaf, number, 1, 0] += step_x
     grads[leaf, number, 1, 1] += step_y
+
+
+@compiled
+@no_type_check
+def _add_to_sums(sums, x, y, pull):
+    sums[0] += pull
+    sums[1] += pull * x
+    sums[2] += pull * y
 
 
 @compiled
@@ -89,43 +97,45 @@ def _between(edges, leaf, number, place):
 
 @compiled
 @no_type_check
-def _beside_pull(edges, leaf, number, x, y, place, pull, pull_linear, nx, ny, nz, grads):
+def _beside_pull(edges, leaf, number, x, y, place, pull, pull_linear, nx, ny, nz, sums, grads):
     """Pull of what a pixel beside an edge shows on the edge's ends.
 
     ``pull`` is that on the distance, ``pull_linear`` on the third number of the nearest point, (nx, ny, nz) on the
     last three.
     """
-    dx, dy = (
-        edges[leaf, number, 1, 0] - edges[leaf, number, 0, 0],
-        edges[leaf, number, 1, 1] - edges[leaf, number, 0, 1],
-    )
-    off_x, off_y = x - edges[leaf, number, 0, 0], y - edges[leaf, number, 0, 1]
+    start, end = edges[leaf, number, 0], edges[leaf, number, 1]
+    off_x, off_y = x - start[0], y - start[1]
+    if not 0 < place < 1:
+        corner = 1 if place > 0 else 0
+        if corner:
+            off_x, off_y = x - end[0], y - end[1]
+        length = sqrt(max(off_x * off_x + off_y * off_y, _TINY))
+        grads[leaf, number, corner, 0] += pull * off_x / length
+        grads[leaf, number, corner, 1] += pull * off_y / length
+    else:
+        _add_to_sums(sums, x, y, pull)
+    if pull_linear == 0 and nx == 0 and ny == 0 and nz == 0:
+        return
     grads[leaf, number, 0, 2] += (1 - place) * pull_linear
     grads[leaf, number, 1, 2] += place * pull_linear
-    for end in range(2):
-        share = place if end else 1 - place
-        grads[leaf, number, end, 3] += share * nx
-        grads[leaf, number, end, 4] += share * ny
-        grads[leaf, number, end, 5] += share * nz
+    for corner in range(2):
+        share = place if corner else 1 - place
+        grads[leaf, number, corner, 3] += share * nx
+        grads[leaf, number, corner, 4] += share * ny
+        grads[leaf, number, corner, 5] += share * nz
     if 0 < place < 1:
-        _line_pull(edges, leaf, number, x, y, pull, grads)
+        dx, dy = end[0] - start[0], end[1] - start[1]
         along = (
-            pull_linear * (edges[leaf, number, 1, 2] - edges[leaf, number, 0, 2])
-            + nx * (edges[leaf, number, 1, 3] - edges[leaf, number, 0, 3])
-            + ny * (edges[leaf, number, 1, 4] - edges[leaf, number, 0, 4])
-            + nz * (edges[leaf, number, 1, 5] - edges[leaf, number, 0, 5])
+            pull_linear * (end[2] - start[2])
+            + nx * (end[3] - start[3])
+            + ny * (end[4] - start[4])
+            + nz * (end[5] - start[5])
         ) / (dx * dx + dy * dy)
         step_x, step_y = along * (off_x - 2 * place * dx), along * (off_y - 2 * place * dy)
         grads[leaf, number, 0, 0] -= along * dx + step_x
         grads[leaf, number, 0, 1] -= along * dy + step_y
         grads[leaf, number, 1, 0] += step_x
         grads[leaf, number, 1, 1] += step_y
-        return
-    end = 1 if place > 0 else 0
-    off_x, off_y = x - edges[leaf, number, end, 0], y - edges[leaf, number, end, 1]
-    length = sqrt(max(off_x * off_x + off_y * off_y, _TINY))
-    grads[leaf, number, end, 0] += pull * off_x / length
-    grads[leaf, number, end, 1] += pull * off_y / length
 
 
 @compiled
@@ -179,23 +189,27 @@ def _ray_pull(x, y, vx, vy, vz, wx, wy, wz, grads, leaf):
 
 @compiled
 @no_type_check
-def _pull(kind, values, edges, leaf, number, x, y, place, t, distance, pulls, k, options, grads, edge_grads):
-    """Pull of one fragment's distance, depth and shade on its leaf."""
-    ambient, perspective = options[2], options[3]
-    pull_distance, pull_depth, pull_shade = pulls[k, 0], pulls[k, 1], pulls[k, 2] * (1 - ambient)
-    inside = distance >= 0
+def _pull(scene, leaf, line, x, y, fragment, pulls, options, sums, grads, edge_grads):
+    """Pull of one fragment's distance, depth and shade (``pulls``) on its leaf."""
+    kinds, _, values, edges, lines, _ = scene
+    kind, ambient, perspective = kinds[leaf], options[2], options[3]
+    pull_distance, pull_depth, pull_shade = pulls[0], pulls[1], pulls[2] * (1 - ambient)
+    t, inside = fragment[DEPTH], fragment[DISTANCE] >= 0
     if kind == _ELLIPSOID:
         _ellipse_pull(values, leaf, x, y, pull_distance, grads)
     elif not inside:
         nx, ny, nz = 0.0, 0.0, 0.0
+        number, place = int(lines[leaf, line, 5]), fragment[PLACE]
         if pull_shade != 0:
             nx, ny, nz = _between(edges, leaf, number, place)
             nx, ny, nz = _shade_pull(values, leaf, nx, ny, nz, pull_shade, grads)
         linear = -pull_depth * t * t if perspective else pull_depth
-        _beside_pull(edges, leaf, number, x, y, place, pull_distance, linear, nx, ny, nz, edge_grads)
+        _beside_pull(
+            edges, leaf, number, x, y, place, pull_distance, linear, nx, ny, nz, sums[line], edge_grads
+        )
         return
     elif pull_distance != 0:
-        _line_pull(edges, leaf, number, x, y, pull_distance, edge_grads)
+        _add_to_sums(sums[line], x, y, pull_distance)
     if pull_depth == 0 and pull_shade == 0:
         return
     ox, oy, oz = ray(values, leaf, ORIGIN, x, y)
@@ -234,123 +248,139 @@ def _pull(kind, values, edges, leaf, number, x, y, place, t, distance, pulls, k,
 
 @compiled
 @no_type_check
-def _blend_pull(fragments, at, touching, softness, pull_covered, pull_weight, pulls):
+def _blend_pull(fragments, at, touching, softness, clear, pull_covered, pull_weight, pulls):
     """Pull of coverage and weights on alpha (column 3 of ``pulls``) and relief (column 4)."""
     for k in range(touching):
-        others = 1.0
+        alpha = fragments[at + k, ALPHA]
+        others, unhidden = 1.0, 1.0
         for j in range(touching):
             if j != k:
-                others *= 1 - fragments[at, j, ALPHA]
-        pulls[k, 3] += pull_covered * others
-        if pull_weight[k] == 0:
+                others *= 1 - fragments[at + j, ALPHA]
+                unhidden *= clear[k, j]
+        pulls[k, 3] += pull_covered * others + pull_weight[k] * unhidden
+        pull = -pull_weight[k] * alpha
+        if pull == 0:
             continue
-        unhidden = 1.0
         for j in range(touching):
             if j == k:
                 continue
-            gap = (fragments[at, k, RELIEF] - fragments[at, j, RELIEF]) / softness
-            if gap < -CERTAIN:
+            gap = (fragments[at + k, RELIEF] - fragments[at + j, RELIEF]) / softness
+            if gap <= -CERTAIN:
                 continue
-            before = normal_cdf(gap)
-            unhidden *= 1 - fragments[at, j, ALPHA] * before
-            rest = -pull_weight[k] * fragments[at, k, ALPHA]
+            rest = pull
             for other in range(touching):
                 if other not in (j, k):
-                    apart = (fragments[at, k, RELIEF] - fragments[at, other, RELIEF]) / softness
-                    rest *= 1 - fragments[at, other, ALPHA] * normal_cdf(apart)
-            pulls[j, 3] += rest * before
-            pull = rest * fragments[at, j, ALPHA] * _DENSITY * exp(-0.5 * gap * gap) / softness
-            pulls[k, 4] += pull
-            pulls[j, 4] -= pull
-        pulls[k, 3] += pull_weight[k] * unhidden
+                    rest *= clear[k, other]
+            pulls[j, 3] += rest * normal_cdf(gap)
+            if gap < CERTAIN:
+                hidden = rest * fragments[at + j, ALPHA] * _DENSITY * exp(-0.5 * gap * gap) / softness
+                pulls[k, 4] += hidden
+                pulls[j, 4] -= hidden
 
 
 @compiled
 @no_type_check
-def draw_backward(first, last, bands, starts, scene, options, threshold, incoming, grads_of, edge_grads_of):
-    """Add the gradients of the work units first ... last - 1, each band of rows into its own array."""
-    kinds, values_of, edges = scene[0], scene[2], scene[3]
-    grad_colour, grad_coverage, grad_depth = incoming
+def _pixel_pull(scene, tape, at, n, i, j, incoming, options, threshold, room, first, grads, edge_grads):
+    """Pull of the pixel (i, j), whose ``n`` fragments lie on the tape from ``at`` on.
+
+    ``first`` is the first leaf of the hypothesis; ``room`` is scratch, see
+    :func:`compvis.render.solids_fused._room_backward`.
+    """
+    values_of = scene[2]
+    _, _, who, line_of, fragments = tape
+    red, green, blue, pull_covered, pull_z = incoming
     softness, shaded, perspective = options[0], options[2] < 1, options[3]
-    rows, columns = grad_coverage.shape[1:]
-    row = new_row(columns, starts)
-    who, touching, fragments, edge_of, place_of = row
-    slots = who.shape[1]
-    # Columns: distance, depth, shade, alpha, relief.
-    pulls, weight, pull_weight = np.empty((slots, 5)), np.empty(slots), np.empty(slots)
-    wanted = np.empty(columns, np.bool_)
+    pulls, weight, pull_weight, clear, sums = room
+    covered, total = blend(fragments, at, n, softness, weight, clear)
+    if covered < threshold:
+        pull_z = 0.0
+    mean = 0.0
+    for k in range(n):
+        leaf, share, shade = who[at + k], weight[k] / total, fragments[at + k, SHADE]
+        dot = (
+            red * values_of[leaf, COLOUR]
+            + green * values_of[leaf, COLOUR + 1]
+            + blue * values_of[leaf, COLOUR + 2]
+        )
+        lit = covered * share * shade
+        grads[leaf, COLOUR] += lit * red
+        grads[leaf, COLOUR + 1] += lit * green
+        grads[leaf, COLOUR + 2] += lit * blue
+        pulls[k, 1] = share * pull_z
+        pulls[k, 2] = covered * share * dot if shaded else 0.0
+        pulls[k, 3], pulls[k, 4] = 0.0, 0.0
+        pull_covered += share * dot * shade
+        if n > 1:
+            pull_weight[k] = covered * dot * shade + pull_z * fragments[at + k, DEPTH]
+            mean += share * pull_weight[k]
+    if n > 1:
+        for k in range(n):
+            pull_weight[k] = (pull_weight[k] - mean) / total
+        _blend_pull(fragments, at, n, softness, clear, pull_covered, pull_weight, pulls)
+    else:
+        pulls[0, 3] = pull_covered
+    for k in range(n):
+        leaf = who[at + k]
+        if pulls[k, 4] != 0:
+            z = fragments[at + k, DEPTH]
+            relief, slope = (log(z), 1 / z) if perspective else (z, 1.0)
+            grads[leaf, PIXELS] += pulls[k, 4] * relief
+            pulls[k, 1] += pulls[k, 4] * values_of[leaf, PIXELS] * slope
+        scaled = fragments[at + k, DISTANCE] / softness
+        pulls[k, 0] = 0.0
+        if abs(scaled) < CERTAIN:
+            pulls[k, 0] = pulls[k, 3] * _DENSITY * exp(-0.5 * scaled * scaled) / softness
+        if pulls[k, 0] != 0 or pulls[k, 1] != 0 or pulls[k, 2] != 0:
+            _pull(
+                scene,
+                leaf,
+                line_of[at + k],
+                j + 0.5,
+                i + 0.5,
+                fragments[at + k],
+                pulls[k],
+                options,
+                sums[leaf - first],
+                grads,
+                edge_grads,
+            )
+
+
+@compiled
+@no_type_check
+def draw_backward(
+    first, last, bands, starts, scene, options, threshold, incoming, tape, room, grads_of, edge_grads_of
+):
+    """Add the gradients of the work units first ... last - 1, each band of rows into its own array."""
+    edges, lines, count = scene[3], scene[4], scene[5]
+    row_starts, touching = tape[0], tape[1]
+    colour, coverage, depth = incoming
+    rows, columns = coverage.shape[1:]
+    sums = room[-1]
     for unit in range(first, last):
         h, band = unit // bands, unit % bands
         grads, edge_grads = grads_of[band], edge_grads_of[band]
+        sums[:] = 0
         for i in range(rows * band // bands, rows * (band + 1) // bands):
-            gather_row(scene, starts[h], starts[h + 1], i, options, row)
+            at = row_starts[h, i]
             for j in range(columns):
-                # A lone leaf of flat colour looks the same at any depth.
-                wanted[j] = touching[j] > 1 or (touching[j] and (shaded or grad_depth[h, i, j] != 0))
-                fragments[j, 0, SHADE], fragments[j, 0, DEPTH] = 1.0, 1.0
-            look(scene, i, options, row, wanted)
-            for j in range(columns):
-                red, green, blue = grad_colour[h, i, j, 0], grad_colour[h, i, j, 1], grad_colour[h, i, j, 2]
-                pull_covered, pull_z = grad_coverage[h, i, j], grad_depth[h, i, j]
-                still = red == 0 and green == 0 and blue == 0 and pull_covered == 0 and pull_z == 0
-                n = touching[j]
-                if still or n == 0:
+                n = touching[h, i, j]
+                if n == 0:
                     continue
-                covered, total = blend(fragments, j, n, softness, weight)
-                if covered < threshold:
-                    pull_z = 0.0
-                mean = 0.0
-                for k in range(n):
-                    leaf, share, shade = who[j, k], weight[k] / total, fragments[j, k, SHADE]
-                    dot = (
-                        red * values_of[leaf, COLOUR]
-                        + green * values_of[leaf, COLOUR + 1]
-                        + blue * values_of[leaf, COLOUR + 2]
+                pull = (
+                    colour[h, i, j, 0],
+                    colour[h, i, j, 1],
+                    colour[h, i, j, 2],
+                    coverage[h, i, j],
+                    depth[h, i, j],
+                )
+                if pull != (0, 0, 0, 0, 0):
+                    _pixel_pull(
+                        scene, tape, at, n, i, j, pull, options, threshold, room, starts[h], grads, edge_grads
                     )
-                    lit = covered * share * shade
-                    grads[leaf, COLOUR] += lit * red
-                    grads[leaf, COLOUR + 1] += lit * green
-                    grads[leaf, COLOUR + 2] += lit * blue
-                    pulls[k, 1] = share * pull_z
-                    pulls[k, 2] = covered * share * dot if shaded else 0.0
-                    pulls[k, 3], pulls[k, 4] = 0.0, 0.0
-                    pull_covered += share * dot * shade
-                    if n > 1:
-                        pull_weight[k] = covered * dot * shade + pull_z * fragments[j, k, DEPTH]
-                        mean += share * pull_weight[k]
-                if n > 1:
-                    for k in range(n):
-                        pull_weight[k] = (pull_weight[k] - mean) / total
-                    _blend_pull(fragments, j, n, softness, pull_covered, pull_weight, pulls)
-                else:
-                    pulls[0, 3] = pull_covered
-                for k in range(n):
-                    leaf = who[j, k]
-                    if pulls[k, 4] != 0:
-                        z = fragments[j, k, DEPTH]
-                        relief, slope = (log(z), 1 / z) if perspective else (z, 1.0)
-                        grads[leaf, PIXELS] += pulls[k, 4] * relief
-                        pulls[k, 1] += pulls[k, 4] * values_of[leaf, PIXELS] * slope
-                    scaled = fragments[j, k, DISTANCE] / softness
-                    pulls[k, 0] = 0.0
-                    if abs(scaled) < CERTAIN:
-                        pulls[k, 0] = pulls[k, 3] * _DENSITY * exp(-0.5 * scaled * scaled) / softness
-                    if pulls[k, 0] == 0 and pulls[k, 1] == 0 and pulls[k, 2] == 0:
-                        continue
-                    _pull(
-                        kinds[leaf],
-                        values_of,
-                        edges,
-                        leaf,
-                        edge_of[j, k],
-                        j + 0.5,
-                        i + 0.5,
-                        place_of[j, k],
-                        fragments[j, k, DEPTH],
-                        fragments[j, k, DISTANCE],
-                        pulls,
-                        k,
-                        options,
-                        grads,
-                        edge_grads,
-                    )
+                at += n
+        for leaf in range(starts[h], starts[h + 1]):
+            for k in range(count[leaf]):
+                pull = sums[leaf - starts[h], k]
+                number = int(lines[leaf, k, 5])
+                _sums_to_ends(edges, leaf, number, pull[0], pull[1], pull[2], edge_grads)

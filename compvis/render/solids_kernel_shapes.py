@@ -12,7 +12,9 @@ _ELLIPSOID, _CUBOID, _CONE = int(Kind.ELLIPSOID), int(Kind.CUBOID), int(Kind.CON
 _NEWTON_STEPS = 12
 _CONVERGED = 1e-9
 _TINY = 1e-12
-compiled = numba.njit(nogil=True, cache=True, error_model="numpy")
+# The loops only look into arrays that their caller holds: counting references to these, and passing them from
+# function to function, took most of the time.
+compiled = numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=True, _nrt=False)  # pyright: ignore[reportCallIssue]
 
 
 @compiled

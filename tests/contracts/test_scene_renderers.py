@@ -1,6 +1,7 @@
 """What every renderer of solids promises. A new one adds one line to SCENE_RENDERERS."""
 
 from dataclasses import replace
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from compvis.geometry.cameras import PerspectiveCamera, look_at
 from compvis.geometry.rotations import from_axis_angle
 from compvis.render.contract import SceneRenderer
+from compvis.render.pytorch3d import PyTorch3DRenderer
 from compvis.render.solids import Kind, Solids
 from compvis.render.solids_reference import ReferenceSolidRenderer
 from compvis.render.solids_renderer import SolidRenderer
@@ -18,12 +20,24 @@ SCENE_RENDERERS = {
     "solids-fused": (SolidRenderer(backend="fused"), True),
     "solids-eager": (SolidRenderer(backend="eager"), True),
     "solids-reference": (ReferenceSolidRenderer(), False),
+    "pytorch3d": (PyTorch3DRenderer(), True),
 }
-ALL = pytest.mark.parametrize("renderer", [r for r, _ in SCENE_RENDERERS.values()], ids=SCENE_RENDERERS)
-SOFT = pytest.mark.parametrize(
-    "renderer",
-    [r for r, soft in SCENE_RENDERERS.values() if soft],
-    ids=[name for name, (_, soft) in SCENE_RENDERERS.items() if soft],
+MARKS = {
+    "pytorch3d": [
+        pytest.mark.pytorch3d,
+        pytest.mark.skipif(find_spec("pytorch3d") is None, reason="PyTorch3D is not installed"),
+    ]
+}
+ALL, SOFT = (
+    pytest.mark.parametrize(
+        "renderer",
+        [
+            pytest.param(renderer, id=name, marks=MARKS.get(name, []))
+            for name, (renderer, soft) in SCENE_RENDERERS.items()
+            if soft or not only_soft
+        ],
+    )
+    for only_soft in (False, True)
 )
 VALUES = ("rotation", "centre", "size", "colour")
 
