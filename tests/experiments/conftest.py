@@ -33,7 +33,7 @@ def experiment(composed, tmp_path):
     def call(name, *overrides):
         common = (
             ()
-            if name == "figures"
+            if name in ("figures", "report")
             else (f"out={tmp_path / name}", "tracking.mode=disabled", "progress=quiet")
         )
         load(name).main(composed(name, *common, *overrides))

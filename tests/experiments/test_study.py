@@ -1,0 +1,65 @@
+"""A tiny version of every experiment of the comparison, on real digits and on made-up views."""
+
+import sys
+
+import pytest
+from fakes import ROOT
+
+from compvis.running import RunRecord
+
+sys.path.append(str(ROOT / "tests" / "data"))  # made_up_views
+
+INK = ("data=digits", "model=pixel_nearest", "size=n1")
+VIEWS = ("data=eth80_validation", "data.set={_target_:made_up_views.make_views}", "data.name=made-up",
+         "data.views=null", "model=nearest_photo", "size=n2")  # fmt: skip
+
+
+def the_record(out):
+    (path,) = (out / "records").glob("*.json")
+    return RunRecord.read(path)
+
+
+@pytest.mark.parametrize("choices", [INK, VIEWS], ids=["ink", "views"])
+def test_confidence_asks_about_all_classes(experiment, choices):
+    few = "max_test=30"
+    record = the_record(experiment("confidence", *choices, few, "held_out=0"))
+    assert record.metrics["trials"] == len(record.rows) >= 16
+    assert 0 <= record.metrics["ece"] <= 1
+    assert record.metrics["auroc_confidence"] is None
+
+
+def test_confidence_detects_classes_that_were_left_out(experiment):
+    record = the_record(experiment("confidence", *INK, "max_test=40", "held_out=3"))
+    known = {row["label"] for row in record.rows if row["known"]}
+    unknown = {row["label"] for row in record.rows if not row["known"]}
+    assert len(unknown) == 3
+    assert not known & unknown
+    assert 0 < record.metrics["auroc_confidence"] < 1
+
+
+def test_the_report_shows_what_there_is(experiment, tmp_path):
+    for size in (1, 4):
+        for seed in (0, 1):
+            for model in ("pixel_nearest", "tangent_nearest"):
+                experiment(
+                    "sample_efficiency", "data=digits", f"model={model}", f"size=n{size}", f"seed={seed}",
+                    "max_test=30",
+                )  # fmt: skip
+    experiment("confidence", *INK, "max_test=30")
+    experiment("report", f"records={tmp_path}", f"into={tmp_path / 'report'}", "reference=pixel_nearest")
+    page = (tmp_path / "report" / "report.html").read_text()
+    for name in ("claims", "efficiency", "confidence", "runs"):
+        assert f'id="{name}"' in page
+    assert 'id="failures"' not in page
+    assert "beats the strongest baseline at 4 images a class" in page
+    assert page.count("data:image/png;base64,") == 2
+    assert (tmp_path / "report" / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_partial_study_reports_what_failed(experiment, tmp_path):
+    with pytest.raises(Exception, match="left out"):
+        experiment("confidence", *INK, "max_test=5", "held_out=9")
+    experiment("report", f"records={tmp_path}", f"into={tmp_path / 'report'}")
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "left out" in page
+    assert 'id="failures"' in page
