@@ -37,6 +37,36 @@ def test_confidence_detects_classes_that_were_left_out(experiment):
     assert 0 < record.metrics["auroc_confidence"] < 1
 
 
+@pytest.mark.parametrize(("choices", "shifts"), [(INK, "ink"), (VIEWS, "few")], ids=["ink", "views"])
+def test_the_shift_matrix_asks_under_every_shift(experiment, choices, shifts, tmp_path):
+    cross = "cross.digits={set:${data.set},test_rows:${data.test_rows}}"
+    beside = [cross] if choices is INK else ["cross=none"]
+    out = experiment("shift_matrix", *choices, f"shifts={shifts}", "max_test=12", *beside)
+    m = the_record(out).metrics
+    groups = {condition["group"] for condition in m["conditions"].values()}
+    assert {"plain", "noise", "blur", "rotation", "scale", "contrast"} <= groups
+    assert ("to digits" in groups) == (choices is INK)
+    assert m["conditions"]["noise-0.05"]["images"] == m["conditions"]["plain"]["images"]
+    assert m["groups"].get("to digits", 0) == 0  # here the other set is the same one
+    experiment("report", f"records={tmp_path}", f"into={tmp_path / 'report'}", "reference=pixel_nearest")
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert 'id="shifts"' in page
+    assert "rotation-90" in page
+
+
+def test_the_shift_matrix_goes_on_where_it_stopped(experiment):
+    arguments = ("shift_matrix", *INK, "shifts=few", "cross=none", "max_test=6")
+    out = experiment(*arguments)
+    record = the_record(out)
+    whole, kept = record.rows, record.rows[:20]
+    record.rows, record.status = kept, "running"
+    record.save()
+    experiment(*arguments)
+    assert [(row["condition"], row["row"]) for row in the_record(out).rows] == [
+        (row["condition"], row["row"]) for row in whole
+    ]
+
+
 def test_the_report_shows_what_there_is(experiment, tmp_path):
     for size in (1, 4):
         for seed in (0, 1):

@@ -10,6 +10,7 @@ from compvis.evaluation.confidence import area_under_risk, summarise_confidence
 from compvis.evaluation.records import Result, group_results
 from compvis.evaluation.statistics import paired_difference
 from compvis.inspection.study.contract import Section, shown_number, table
+from compvis.inspection.study.shifts import mean_losses
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,32 @@ def calibrated(results: Sequence[Result], reference: str) -> list[Verdict]:
     return verdicts
 
 
-CHECKS: tuple[Callable[[Sequence[Result], str], list[Verdict]], ...] = (beats_baselines, calibrated)
+def loses_less(results: Sequence[Result], reference: str) -> list[Verdict]:
+    """Mean accuracy lost over the shifts, chance subtracted, at most half of what the strongest baseline loses."""
+    runs = [run for run in results if run.experiment == "shift_matrix"]
+    verdicts = []
+    for (data, masks, size), own in group_results(runs, ["data.name", "masks", "size.per_class"]).items():
+        strongest = _strongest(_by_model(own, lambda run: float(run.metrics["accuracy"])), reference)
+        losses = mean_losses(own)
+        if strongest is None or reference not in losses or strongest not in losses:
+            continue
+        mine, theirs = losses[reference]["mean"], losses[strongest]["mean"]
+        verdicts.append(
+            Verdict(
+                "loses at most half of what the strongest baseline loses over the shifts",
+                f"{data}, masks {masks}, {size} a class",
+                f"{100 * mine:.1f}% against {100 * theirs:.1f}% ({strongest})",
+                mine <= theirs / 2,
+            )
+        )
+    return verdicts
+
+
+CHECKS: tuple[Callable[[Sequence[Result], str], list[Verdict]], ...] = (
+    beats_baselines,
+    loses_less,
+    calibrated,
+)
 
 
 def _by_model(runs: Sequence[Result], value: Callable[[Result], float]) -> Mapping[str, dict[int, float]]:
