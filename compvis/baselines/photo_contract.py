@@ -109,6 +109,10 @@ class PhotoBaseline(Baseline):
             InputError: input that cannot be used, no masks for a model that looks at them, or a model that was
                 not fitted.
         """
+        return self._judge(self._framed(images, masks))
+
+    def _framed(self, images: Any, masks: Any) -> Float[Tensor, "n 4 S S"]:
+        """Checked photographs as the fitted model looks at them."""
         self._require_fit()
         colours = check_photographs(images)
         cover = check_masks(masks, colours)
@@ -117,7 +121,7 @@ class PhotoBaseline(Baseline):
                 "This model learned to look at objects through masks: give masks, or fit with masking='ignore'."
             )
         seen = cover if self._looks_at_masks else None
-        return self._judge(frame_photographs(colours, seen, self.size, self.frame))
+        return frame_photographs(colours, seen, self.size, self.frame)
 
     def _look(self, images: Float[Tensor, "n 4 S S"]) -> Float[Tensor, "n 4 S S"]:
         """Framed pictures as they are looked at: where masks are not, the coverage is one everywhere."""

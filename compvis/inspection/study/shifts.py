@@ -25,7 +25,8 @@ def shifts_section(results: Sequence[Result], reference: str) -> Section | None:
             losses = mean_losses(sized)
             tables.append(_loss_table(where, sized, losses))
             tables.append(_condition_table(where, sized))
-            figures.append((f"{where}: accuracy lost above chance, %.", _heat(losses)))
+            if losses:
+                figures.append((f"{where}: accuracy lost above chance, %.", _heat(losses)))
         matched = _matched_table(f"{data}, masks {masks}", own, reference)
         tables += [] if matched is None else [matched]
     return Section(
