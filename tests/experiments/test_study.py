@@ -93,3 +93,31 @@ def test_a_partial_study_reports_what_failed(experiment, tmp_path):
     page = (tmp_path / "report" / "report.html").read_text()
     assert "left out" in page
     assert 'id="failures"' in page
+
+
+def test_the_examiner_searches_maps_and_leaves_failures(experiment, tmp_path):
+    few = (
+        "subjects=3",
+        "budget=12",
+        "hazards=[[rotation,scale]]",
+        "hazard_steps=2",
+        "free=[rotation,scale,slant]",
+    )
+    out = experiment("examiner", *INK, *few)
+    record = the_record(out)
+    assert [row["strategy"] for row in record.rows] == ["random", "grid", "cmaes"] * 3
+    assert set(record.rows[0]["worst_values"]) == {"rotation", "scale", "slant"}
+    assert len(record.metrics["hazards"][0]["accuracy"]) == 2
+    wrong = [row for row in record.rows if row["wrong"]]
+    assert len(list((out / "runs" / record.run_id / "failures").glob("*.png"))) == min(len(wrong), 12) > 0
+    experiment("report", f"records={tmp_path}", f"into={tmp_path / 'report'}", "reference=pixel_nearest")
+    assert 'id="worst-case"' in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_the_examiner_asks_about_photographed_objects(experiment):
+    source = "scene_source.scenes.photographs={_target_:made_up_photographs.make_photographs}"
+    record = the_record(
+        experiment("examiner", *VIEWS, "scene_source=views", source, "subjects=2", "budget=5")
+    )
+    assert len(record.rows) == 6
+    assert "azimuth" in record.rows[0]["worst_values"]

@@ -11,6 +11,8 @@ from compvis.evaluation.records import Result, group_results
 from compvis.evaluation.statistics import paired_difference
 from compvis.inspection.study.contract import Section, shown_number, table
 from compvis.inspection.study.shifts import mean_losses
+from compvis.inspection.study.worst_case import SETTING as EXAMINED
+from compvis.inspection.study.worst_case import survival
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,42 @@ def loses_less(results: Sequence[Result], reference: str) -> list[Verdict]:
     return verdicts
 
 
+def survives(results: Sequence[Result], reference: str) -> list[Verdict]:
+    """Of at least 100 subjects 20 points more survive CMA-ES than of the strongest baseline; search beats chance."""
+    runs = [run for run in results if run.experiment == "examiner"]
+    verdicts = []
+    for setting, own in group_results(runs, list(EXAMINED)).items():
+        where = ", ".join(str(value) for value in setting)
+        found = survival(own, "cmaes")
+        if reference in found and len(found[reference]) >= 2:
+            shares = {model: float(np.mean(list(alive.values()))) for model, alive in found.items()}
+            best = max(
+                (m for m in shares if not m.startswith(reference)), key=shares.__getitem__, default=None
+            )
+            if best is not None:
+                mine, theirs, count = shares[reference], shares[best], len(found[reference])
+                verdicts.append(
+                    Verdict(
+                        "of at least 100 subjects 20 points more survive the examiner",
+                        where,
+                        f"{100 * mine:.0f}% against {100 * theirs:.0f}% ({best}), {count} subjects",
+                        count >= 100 and mine - theirs >= 0.2,
+                    )
+                )
+        hard = [run.metrics["hard"]["median_renders"] for run in own]
+        hard = [one for one in hard if {"random", "cmaes"} <= one.keys()]
+        if hard:
+            searched, chance = (float(np.median([one[s] for one in hard])) for s in ("cmaes", "random"))
+            shown = f"median {searched:g} renders against {chance:g}, over {len(hard)} runs"
+            claim = "where random search hardly fails, the examiner needs a fifth of its renders"
+            verdicts.append(Verdict(claim, where, shown, searched <= chance / 5))
+    return verdicts
+
+
 CHECKS: tuple[Callable[[Sequence[Result], str], list[Verdict]], ...] = (
     beats_baselines,
     loses_less,
+    survives,
     calibrated,
 )
 

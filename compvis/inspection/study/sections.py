@@ -9,11 +9,13 @@ from compvis.inspection.study.contract import Section
 from compvis.inspection.study.runs import failures_section, runs_section
 from compvis.inspection.study.scaling import efficiency_section
 from compvis.inspection.study.shifts import shifts_section
+from compvis.inspection.study.worst_case import worst_case_section
 
 SECTIONS: tuple[Callable[[Sequence[Result], str], Section | None], ...] = (
     claims_section,
     efficiency_section,
     shifts_section,
+    lambda results, reference: worst_case_section(results),
     lambda results, reference: confidence_section(results),
 )
 
