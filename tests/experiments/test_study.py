@@ -121,3 +121,17 @@ def test_the_examiner_asks_about_photographed_objects(experiment):
     )
     assert len(record.rows) == 6
     assert "azimuth" in record.rows[0]["worst_values"]
+
+
+def test_costs_are_measured_and_extrapolated(experiment, tmp_path):
+    for size in (1, 4):
+        experiment("costs", "data=digits", "model=hog_svm", f"size=n{size}", "max_test=20", "model.copies=4")
+    paths = (tmp_path / "costs" / "records").glob("*.json")
+    for record in map(RunRecord.read, paths):
+        assert record.metrics["fit_equivalent"] > record.metrics["fit_counted"] >= 0
+        assert record.metrics["answer_cpu_seconds"] > 0
+        assert len(record.rows) == 20
+    experiment("report", f"records={tmp_path}", f"into={tmp_path / 'report'}")
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert 'id="costs"' in page
+    assert "ResNet-50" in page

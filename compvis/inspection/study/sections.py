@@ -6,6 +6,7 @@ from compvis.evaluation.records import Result
 from compvis.inspection.study.claims import claims_section
 from compvis.inspection.study.confidence import confidence_section
 from compvis.inspection.study.contract import Section
+from compvis.inspection.study.costs import costs_section
 from compvis.inspection.study.runs import failures_section, runs_section
 from compvis.inspection.study.scaling import efficiency_section
 from compvis.inspection.study.shifts import shifts_section
@@ -14,6 +15,7 @@ from compvis.inspection.study.worst_case import worst_case_section
 SECTIONS: tuple[Callable[[Sequence[Result], str], Section | None], ...] = (
     claims_section,
     efficiency_section,
+    lambda results, reference: costs_section(results),
     shifts_section,
     lambda results, reference: worst_case_section(results),
     lambda results, reference: confidence_section(results),
