@@ -58,7 +58,8 @@ def main(cfg: DictConfig) -> None:
         m = record.metrics
         run.progress.say(
             f"{record.run_id}: error {100 * m['errors'] / m['trials']:.2f}%; "
-            f"learning {m['fit_cpu_seconds']:.1f} CPU s, {m['fit_equivalent']:.2g} operations; answering {m['trials']} images {m['answer_cpu_seconds']:.1f} CPU s"
+            f"learning {m['fit_cpu_seconds']:.1f} CPU s, {m['fit_equivalent']:.2g} operations; "
+            f"answering {m['trials']} images {m['answer_cpu_seconds']:.1f} CPU s"
         )
 
 

@@ -135,3 +135,20 @@ def test_costs_are_measured_and_extrapolated(experiment, tmp_path):
     page = (tmp_path / "report" / "report.html").read_text()
     assert 'id="costs"' in page
     assert "ResNet-50" in page
+
+
+def test_attacks_are_put_to_networks_and_to_models_without_gradients(experiment, tmp_path):
+    surrogate = ("surrogate.steps=30", "surrogate.width=4", "surrogate.views=1")
+    few = ("max_test=12", "queries=4", "levels=[40]", *surrogate)
+    small = ("model.steps=60", "model.width=8", "model.views=1")
+    experiment("attacks", *INK, *few)
+    experiment("attacks", "data=digits", "size=n10", "model=cnn", *small, *few)
+    records = {
+        r.config["model_name"]: r for r in map(RunRecord.read, (tmp_path / "attacks" / "records").glob("*"))
+    }
+    blind, network = (records[name].metrics["bounds"]["40"] for name in ("pixel_nearest", "cnn"))
+    assert set(blind) == {"transfer", "squares", "worst"}
+    assert set(network) == {"fgsm", "pgd", "margin", "transfer", "squares", "worst"}
+    assert network["worst"] <= network["margin"] <= records["cnn"].metrics["clean"]
+    experiment("report", f"records={tmp_path}", f"into={tmp_path / 'report'}")
+    assert 'id="attacks"' in (tmp_path / "report" / "report.html").read_text()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from compvis.evaluation.records import Result
+from compvis.inspection.study.attacks import attacks_section
 from compvis.inspection.study.claims import claims_section
 from compvis.inspection.study.confidence import confidence_section
 from compvis.inspection.study.contract import Section
@@ -17,6 +18,7 @@ SECTIONS: tuple[Callable[[Sequence[Result], str], Section | None], ...] = (
     efficiency_section,
     lambda results, reference: costs_section(results),
     shifts_section,
+    lambda results, reference: attacks_section(results),
     lambda results, reference: worst_case_section(results),
     lambda results, reference: confidence_section(results),
 )
