@@ -75,7 +75,7 @@ class RenderedScenes(SceneSource):
             Factor("distance", 0.9, 1.8, 1.15, unit="times that of a filled picture"),
         ))  # fmt: skip
 
-    def subjects(self, rows: Int64[ndarray, "m"]) -> Int64[ndarray, "k"]:
+    def subjects(self, rows: Int64[ndarray, "m"] | None = None) -> Int64[ndarray, "k"]:
         del rows
         return np.arange(len(self._objects), dtype=np.int64)
 

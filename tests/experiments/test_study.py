@@ -152,3 +152,34 @@ def test_attacks_are_put_to_networks_and_to_models_without_gradients(experiment,
     assert network["worst"] <= network["margin"] <= records["cnn"].metrics["clean"]
     experiment("report", f"records={tmp_path}", f"into={tmp_path / 'report'}")
     assert 'id="attacks"' in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_explosion_and_feedback_are_recorded_and_reported(experiment, tmp_path):
+    for factors in (0, 2):
+        for size in (1, 4):
+            experiment("explosion", "data=digits", "model=pixel_nearest", f"size=n{size}", f"factors={factors}",
+                       "max_test=20")  # fmt: skip
+    records = {r.run_id: r for r in map(RunRecord.read, (tmp_path / "explosion" / "records").glob("*.json"))}
+    assert len(records) == 4
+    assert {len(r.rows) for r in records.values()} == {20}
+    for feed in ("failures", "random"):
+        few = ("rounds=2", "pool=6", "budget=8", "max_test=15", f"feed={feed}")
+        experiment("feedback", *INK, *few)
+    experiment("report", f"records={tmp_path}", f"into={tmp_path / 'report'}")
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert 'id="explosion"' in page
+    assert 'id="feedback"' in page
+
+
+def test_explosion_runs_on_photographed_objects(experiment):
+    source = "scenes.photographs={_target_:made_up_photographs.make_photographs}"
+    views = [choice for choice in VIEWS if "size" not in choice]
+    sources = (
+        "scene_source=views",
+        "scene_source@learn_source=views",
+        f"scene_source.{source}",
+        f"learn_source.{source}",
+    )
+    order = "order=[background,scale]"
+    record = the_record(experiment("explosion", *views, *sources, order, "size=n3", "max_test=8"))
+    assert record.metrics["trials"] == 8

@@ -8,6 +8,7 @@ from compvis.inspection.study.claims import claims_section
 from compvis.inspection.study.confidence import confidence_section
 from compvis.inspection.study.contract import Section
 from compvis.inspection.study.costs import costs_section
+from compvis.inspection.study.explosion import explosion_section, feedback_section
 from compvis.inspection.study.runs import failures_section, runs_section
 from compvis.inspection.study.scaling import efficiency_section
 from compvis.inspection.study.shifts import shifts_section
@@ -20,6 +21,8 @@ SECTIONS: tuple[Callable[[Sequence[Result], str], Section | None], ...] = (
     shifts_section,
     lambda results, reference: attacks_section(results),
     lambda results, reference: worst_case_section(results),
+    lambda results, reference: explosion_section(results),
+    lambda results, reference: feedback_section(results),
     lambda results, reference: confidence_section(results),
 )
 
