@@ -63,8 +63,8 @@ def feedback_section(results: Sequence[Result]) -> Section | None:
             ", ".join(ways), shown_number(repair),
         ))  # fmt: skip
     tests = list(runs[0].metrics["first"])
-    columns = ("scenes", "images a class", "model", "fed", "runs", "images added",
-               *(f"{test}: accuracy % (points an image)" for test in tests), "how", "seconds of relearning")  # fmt: skip
+    asked = (f"{test}: accuracy % (points an image)" for test in tests)
+    columns = ("scenes", "images a class", "model", "fed", "runs", "images added", *asked, "how", "relearning s")
     return Section(
         "feedback",
         "Failures fed back: what does each model gain from them?",
