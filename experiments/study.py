@@ -53,7 +53,9 @@ def main(cfg: DictConfig) -> None:
         report(config)
         run.record.set_metrics({"pieces": len(run.record.rows)})
         if failed:
-            raise ValueError(f"Some pieces failed, see above, and are run again next time: {', '.join(failed)}.")
+            raise ValueError(
+                f"Some pieces failed, see above, and are run again next time: {', '.join(failed)}."
+            )
 
 
 def chosen_pieces(config: dict[str, Any]) -> list[dict[str, Any]]:
@@ -69,7 +71,9 @@ def chosen_pieces(config: dict[str, Any]) -> list[dict[str, Any]]:
 
 def command(piece: dict[str, Any], config: dict[str, Any]) -> list[str]:
     """Arguments of Python for one piece, from the repository's root."""
-    parallel = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={config['jobs']}"] if config["jobs"] > 1 else []
+    parallel = (
+        ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={config['jobs']}"] if config["jobs"] > 1 else []
+    )
     folder = f"{config['out']}/{piece['name']}"
     common = [f"out={folder}", "threads=1", f"tracking.mode={config['tracking']['mode']}"]
     script = f"experiments/{piece['experiment']}.py"

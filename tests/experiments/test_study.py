@@ -1,8 +1,13 @@
 """A tiny version of every experiment of the comparison, on real digits and on made-up views."""
 
+import os
+import re
+import subprocess
 import sys
 
 import pytest
+import yaml
+from conftest import load
 from fakes import ROOT
 
 from compvis.running import RunRecord
@@ -183,3 +188,60 @@ def test_explosion_runs_on_photographed_objects(experiment):
     order = "order=[background,scale]"
     record = the_record(experiment("explosion", *views, *sources, order, "size=n3", "max_test=8"))
     assert record.metrics["trials"] == 8
+
+
+STUDIES = sorted((ROOT / "configs" / "study").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_every_piece_of_a_study_composes(path, composed):
+    study = yaml.safe_load(path.read_text())
+    assert study["name"] == path.stem
+    names = [piece["name"] for piece in study["pieces"]]
+    assert len(set(names)) == len(names)
+    for piece in study["pieces"]:
+        # A sweep's first choice stands for all.
+        first = [re.sub(r"=range\(.*\)|=(?!\[)([^,]*),.*", first_choice, one) for one in piece["overrides"]]
+        assert composed(piece["experiment"], *study["common"], *first).name == piece["experiment"]
+
+
+def first_choice(found):
+    return "=0" if found.group(1) is None else f"={found.group(1)}"
+
+
+def test_a_study_goes_on_reports_and_says_what_failed(experiment, tmp_path):
+    ink = "'data=digits','model=pixel_nearest','size=n1'"
+    good = "{name:good,experiment:sample_efficiency,overrides:[" + ink + ",'max_test=5']}"
+    bad = "{name:bad,experiment:confidence,overrides:[" + ink + ",'held_out=9']}"
+    arguments = ("study", f"study.pieces=[{good},{bad}]", "study.common=['progress=quiet']")
+    with pytest.raises(ValueError, match="failed, see above, and are run again next time: bad"):
+        experiment(*arguments)
+    out = tmp_path / "study"
+    assert RunRecord.read(out / "records" / "study-smoke.json").status == "failed"
+    assert "left out" in (out / "report" / "report.html").read_text()
+    module = load("study")
+    assert module.chosen_pieces({"study": {"pieces": [{"name": "a"}, {"name": "b"}]}, "only": ["b"]}) == [
+        {"name": "b"}
+    ]
+    with pytest.raises(ValueError, match="Unknown pieces"):
+        module.chosen_pieces({"study": {"pieces": [{"name": "a"}]}, "only": ["c"]})
+
+
+def test_the_readme_adds_a_model_and_a_shift(tmp_path):
+    text = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"```\w*\n# (mine/\S+)\n(.*?)```", text, re.S)
+    assert len(blocks) == 4
+    for name, content in blocks:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    (line,) = re.findall(r"^PYTHONPATH=mine python (experiments/\S+) (.*)$", text, re.M)
+    arguments = line[1].replace("mine/configs", str(tmp_path / "mine" / "configs")).split()
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path / "mine"), str(ROOT)])}
+    few = ("shifts=few", "max_test=20", "tracking.mode=disabled", "progress=quiet", f"out={tmp_path / 'out'}")
+    command = [sys.executable, str(ROOT / line[0]), *arguments, *few]
+    subprocess.run(command, check=True, cwd=tmp_path, env=environment, timeout=250)
+    record = the_record(tmp_path / "out")
+    assert record.config["model"]["_target_"] == "class_mean.ClassMean"
+    assert record.metrics["conditions"]["mirror-1"]["images"] == 20
+    assert record.metrics["accuracy"] > 0.5

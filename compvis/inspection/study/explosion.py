@@ -64,7 +64,17 @@ def feedback_section(results: Sequence[Result]) -> Section | None:
         ))  # fmt: skip
     tests = list(runs[0].metrics["first"])
     asked = (f"{test}: accuracy % (points an image)" for test in tests)
-    columns = ("scenes", "images a class", "model", "fed", "runs", "images added", *asked, "how", "relearning s")
+    columns = (
+        "scenes",
+        "images a class",
+        "model",
+        "fed",
+        "runs",
+        "images added",
+        *asked,
+        "how",
+        "relearning s",
+    )
     return Section(
         "feedback",
         "Failures fed back: what does each model gain from them?",
