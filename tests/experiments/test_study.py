@@ -7,8 +7,7 @@ import sys
 
 import pytest
 import yaml
-from conftest import load
-from fakes import ROOT
+from fakes import ROOT, load
 
 from compvis.running import RunRecord
 
