@@ -52,7 +52,7 @@ def write_pdf(page: Path, sections: Sequence[Section], path: Path) -> str:
             return Path(browser).name
     with PdfPages(path) as pages:
         for figure in _drawn_pages(sections):
-            pages.savefig(figure)
+            pages.savefig(figure, bbox_inches="tight")
     return "matplotlib"
 
 
