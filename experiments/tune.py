@@ -4,6 +4,7 @@
     python experiments/tune.py data=omniglot_random model=hog_svm     # random background runs judge
     python experiments/tune.py space=grammar                          # the grammar, a space of its own
     python experiments/tune.py experiment=tune_photographs model=hog_svm_photo   # views of objects
+    python experiments/tune.py experiment=tune_optuna                 # Optuna's sampler, one setting a run
 
 The first setting judged is the default one. A setting's score is the mean accuracy over sizes and subsets, over
 objects' views and subsets, or over episodes. The record keeps every setting in order; interrupted searches go on
@@ -28,15 +29,15 @@ from compvis.running import Run, resolve_config, start_run
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="tune")
-def main(cfg: DictConfig) -> None:
-    """Judge ``cfg.budget`` settings of ``cfg.model`` on ``cfg.data``."""
+def main(cfg: DictConfig) -> float:
+    """Judge ``cfg.budget`` settings of ``cfg.model`` on ``cfg.data``; the best score is for a sweeper."""
     with start_run(resolve_config(cfg)) as run:
         record = run.record
         if not run.finished:
-            if cfg.space.registered and cfg.model_name not in SEARCH_SPACES:
+            if cfg.budget > 1 and cfg.space.registered and cfg.model_name not in SEARCH_SPACES:
                 raise ValueError(f"model={cfg.model_name} has no registered space: pass space=NAME.")
             space = (
-                SEARCH_SPACES[cfg.model_name]
+                SEARCH_SPACES.get(cfg.model_name, {})
                 if cfg.space.registered
                 else instantiate(cfg.space.domains, _convert_="all")
             )
@@ -48,6 +49,7 @@ def main(cfg: DictConfig) -> None:
         run.progress.say(
             f"{record.run_id}: {m['score']:.4f} (default {m['default_score']:.4f}) with {m['best']}"
         )
+        return float(m["score"])
 
 
 def judge(cfg: DictConfig, run: Run) -> Callable[[dict[str, Any]], float]:

@@ -1,16 +1,20 @@
 """Networks trained from scratch on colour photographs, with or without masks."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from compvis.baselines.alexnet import AlexNetClassifier
 from compvis.baselines.cnn import CNNClassifier
+from compvis.baselines.convnext import ConvNeXtClassifier
+from compvis.baselines.ensemble import CNNEnsembleClassifier
 from compvis.baselines.photo_augmentation import PhotoDeformation
 from compvis.baselines.photo_contract import AugmentedPhotoBaseline
 from compvis.baselines.resnet import ResNetClassifier
+from compvis.baselines.training import NetworkClassifier
 
 # Chosen with the other defaults of each network on ETH-80's validation objects.
 _CNN_DEFORMATION = PhotoDeformation(
@@ -26,6 +30,15 @@ _RESNET_DEFORMATION = PhotoDeformation(
 @dataclass(kw_only=True, eq=False)
 class PhotoNetwork(AugmentedPhotoBaseline):
     """What a network sees of a photograph: to be named before the network that it extends."""
+
+    def logits(self, images: Any, masks: Any = None) -> Float[Tensor, "n C"]:
+        """What `predict_proba` is the softmax of, with gradients to the images: (n, H, W, 3).
+
+        Raises:
+            InputError: as `predict_proba`.
+        """
+        assert isinstance(self, NetworkClassifier)
+        return self._ask(self._framed(images, masks))
 
     def _channels(self) -> int:
         return 4 if self.masking == "channel" else 3
@@ -81,3 +94,36 @@ class PhotoResNetClassifier(PhotoNetwork, ResNetClassifier):
     dropout: float = 0.0
     augmentation: PhotoDeformation | None = _RESNET_DEFORMATION
     views: int = 4
+
+
+@dataclass(kw_only=True, eq=False)
+class PhotoAlexNetClassifier(PhotoNetwork, AlexNetClassifier):
+    """`AlexNetClassifier` on colour photographs; its first convolution halves the picture.
+
+    Arguments are those of `AlexNetClassifier` and of `AugmentedPhotoBaseline`.
+    """
+
+    batch: int = 32
+    augmentation: PhotoDeformation | None = _CNN_DEFORMATION
+    views: int = 4
+
+    stem: ClassVar[tuple[int, int]] = (7, 2)
+
+
+@dataclass(kw_only=True, eq=False)
+class PhotoConvNeXtClassifier(PhotoNetwork, ConvNeXtClassifier):
+    """`ConvNeXtClassifier` on colour photographs, in patches of 4 x 4 pixels.
+
+    Arguments are those of `ConvNeXtClassifier` and of `AugmentedPhotoBaseline`.
+    """
+
+    batch: int = 32
+    augmentation: PhotoDeformation | None = _CNN_DEFORMATION
+    views: int = 4
+
+    patch: ClassVar[int] = 4
+
+
+@dataclass(kw_only=True, eq=False)
+class PhotoCNNEnsembleClassifier(PhotoCNNClassifier, CNNEnsembleClassifier):
+    """`CNNEnsembleClassifier` on colour photographs; arguments are those of `PhotoCNNClassifier` and `Ensemble`."""

@@ -37,6 +37,11 @@ _PHOTO_NETWORK: dict[str, Domain] = _PHOTO_DEFORMATION | {
 SEARCH_SPACES: dict[str, dict[str, Domain]] = {
     "cnn": _NETWORK | {"width": Choice((16, 24))},
     "resnet": _NETWORK | {"width": Choice((16, 24)), "blocks": Choice((1, 2))},
+    "alexnet": _NETWORK | {"learning_rate": LogUniform(3e-4, 3e-3), "width": Choice((16, 24))},
+    "convnext": _NETWORK | {"width": Choice((24, 32)), "kernel": Choice((3, 5, 7))},
+    "ensemble": _NETWORK | {"width": Choice((16, 24))},
+    "scattering": _DEFORMATION
+    | {"c": LogUniform(0.1, 100.0), "scales": Choice((1, 2, 3)), "orientations": Choice((4, 6, 8))},
     "hog_svm": _DEFORMATION
     | {
         "c": LogUniform(0.3, 30.0),
@@ -73,6 +78,17 @@ SEARCH_SPACES: dict[str, dict[str, Domain]] = {
     },
     "cnn_photo": _PHOTO_NETWORK | {"width": Choice((16, 24, 32)), "grid": Choice((1, 2, 4))},
     "resnet_photo": _PHOTO_NETWORK | {"width": Choice((12, 16, 24))},
+    "alexnet_photo": _PHOTO_NETWORK | {"learning_rate": LogUniform(3e-4, 3e-3), "width": Choice((16, 24))},
+    "convnext_photo": _PHOTO_NETWORK | {"width": Choice((24, 32)), "kernel": Choice((3, 5, 7))},
+    "ensemble_photo": _PHOTO_NETWORK | {"width": Choice((16, 24, 32)), "grid": Choice((1, 2, 4))},
+    "scattering_photo": _PHOTO_DEFORMATION
+    | {
+        "c": LogUniform(0.1, 100.0),
+        "scales": Choice((2, 3, 4)),
+        "outline": Uniform(0.0, 2.0),
+        "colour": Uniform(0.0, 8.0),
+        "frame": Choice(("image", "object")),
+    },
     "hog_svm_photo": _PHOTO_DEFORMATION
     | {
         "c": LogUniform(0.3, 30.0),

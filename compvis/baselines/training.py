@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,8 @@ from torch import Generator, Tensor, nn
 
 from compvis.baselines.augmentation import HEAVY, Deformation
 from compvis.baselines.contract import Baseline
-from compvis.data.check import InputError
+from compvis.baselines.preparation import frame_ink
+from compvis.data.check import InputError, check_images
 
 Progress = Callable[[int, int, float], None]
 """Called as progress(step, steps, loss)."""
@@ -74,10 +75,31 @@ class NetworkClassifier(Baseline):
         """Training pictures as they are shown: each by a draw of its own."""
         return images if self.augmentation is None else self.augmentation(images, generator)
 
+    def logits(self, images: Any) -> Float[Tensor, "n C"]:
+        """What `predict_proba` is the softmax of, with gradients to the images: (n, H, W) or (n, H, W, 3).
+
+        Raises:
+            InputError: images that cannot be used, or a model that was not fitted.
+        """
+        self._require_fit()
+        return self._ask(frame_ink(check_images(images), self.size, self.frame))
+
     def _fit(self, images: Float[Tensor, "n *c S S"], targets: Int64[Tensor, "n"]) -> None:
-        generator = torch.Generator(images.device).manual_seed(self.seed)
+        self._network = self._train(images, targets, self.seed)
+
+    @torch.no_grad()
+    def _scores(self, images: Float[Tensor, "n *c S S"]) -> Float[Tensor, "n C"]:
+        return self._ask(images)
+
+    def _ask(self, images: Float[Tensor, "n *c S S"]) -> Float[Tensor, "n C"]:
+        """`_scores` with gradients."""
+        return self._ask_network(self._network, images)
+
+    def _train(self, images: Float[Tensor, "n *c S S"], targets: Int64[Tensor, "n"], seed: int) -> nn.Module:
+        """One network, trained from the seed's initial weights on its stream of changed pictures."""
+        generator = torch.Generator(images.device).manual_seed(seed)
         batches = draw_batches(len(images), self.batch, generator)
-        with seed_layers(self.seed, images.device):
+        with seed_layers(seed, images.device):
             network = place_network(self._build(len(self.classes_)), images.device)
 
             def loss_of_batch() -> Tensor:
@@ -86,11 +108,11 @@ class NetworkClassifier(Baseline):
                 return F.cross_entropy(logits, targets[chosen], label_smoothing=self.label_smoothing)
 
             optimizer = build_optimizer(network, self.optimizer, self.learning_rate, self.weight_decay)
-            self._network = train(network, loss_of_batch, optimizer, self.steps, self.average, self.progress)
+            return train(network, loss_of_batch, optimizer, self.steps, self.average, self.progress)
 
-    @torch.no_grad()
-    def _scores(self, images: Float[Tensor, "n *c S S"]) -> Float[Tensor, "n C"]:
-        network = self._network.to(images.device)
+    def _ask_network(self, network: nn.Module, images: Float[Tensor, "n *c S S"]) -> Float[Tensor, "n C"]:
+        """Mean log-probability over the views."""
+        network = network.to(images.device)
         total = network(self._inputs(images)).log_softmax(1)
         if self.augmentation is None or self.views <= 1:
             return total
@@ -106,9 +128,14 @@ class NetworkClassifier(Baseline):
         return dict(self._network.state_dict())
 
     def _restore(self, state: dict[str, Tensor]) -> None:
+        self._network = self._rebuild(state)
+
+    def _rebuild(self, state: dict[str, Tensor]) -> nn.Module:
+        """A network with the given weights, ready to be asked."""
         with seed_layers(self.seed, torch.device("cpu")):
-            self._network = place_network(self._build(len(self.classes_)), torch.device("cpu")).eval()
-        self._network.load_state_dict(state)
+            network = place_network(self._build(len(self.classes_)), torch.device("cpu")).eval()
+        network.load_state_dict(state)
+        return network
 
 
 def normalise(images: Float[Tensor, "n S S"]) -> Float[Tensor, "n 1 S S"]:

@@ -54,7 +54,7 @@ def check_images(images: object) -> Float[Tensor, "n H W"]:
     if tensor.dtype == torch.uint8:
         grey = tensor.to(torch.float32) / 255.0
     else:
-        _check_range(tensor)
+        _check_range(tensor.detach())
         grey = tensor.to(torch.float32).clamp(0.0, 1.0)
     if grey.ndim == 4:
         grey = (grey * grey.new_tensor(_LUMA)).sum(-1).clamp(0.0, 1.0)

@@ -3,13 +3,15 @@
 import gzip
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from compvis.evaluation.statistics import Interval, paired_difference, t_interval, wilson_interval
+
+_NEEDED = ("experiment", "run_id", "status", "seed", "config", "metrics", "rows", "timings")
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Result:
         rows: one mapping per trial.
         timings: seconds by name.
         path: the file.
+        sessions, machine: when, by which command and on what; empty in records that do not say.
+        error: why the run failed, None otherwise.
     """
 
     experiment: str
@@ -34,6 +38,9 @@ class Result:
     rows: list[dict[str, Any]]
     timings: dict[str, Any]
     path: Path
+    sessions: list[dict[str, Any]] = field(default_factory=list)
+    machine: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
 
     def choice(self, key: str) -> Any:
         """A config value by dotted key, e.g. ``size.per_class``; None where the config has no such key."""
@@ -133,7 +140,11 @@ def _read(path: Path) -> Result:
         opened = gzip.open if path.suffix == ".gz" else open
         with opened(path, "rt", encoding="utf-8") as file:
             content = json.load(file)
-        chosen = {name: content[name] for name in Result.__dataclass_fields__ if name != "path"}
+        chosen = {
+            one.name: content[one.name]
+            for one in fields(Result)
+            if one.name in content or one.name in _NEEDED
+        }
     except (
         json.JSONDecodeError,
         UnicodeDecodeError,

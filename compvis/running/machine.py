@@ -1,9 +1,11 @@
-"""What a run ran on: commit, package versions, processor."""
+"""What a run ran on: command, commit, package versions, processor."""
 
 import importlib.metadata
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 PACKAGES = (
@@ -24,6 +26,13 @@ def describe_git(folder: Path | None = None) -> dict[str, str | bool | None]:
     if commit is None:
         return {"commit": None, "dirty": None}
     return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))}
+
+
+def describe_command() -> str:
+    """The command line as it would be typed in the repository's root; folders of the script are left off."""
+    script, *arguments = sys.argv or ["python"]
+    path = Path(script)
+    return shlex.join(["python", "/".join(path.parts[-2:]) if path.is_absolute() else script, *arguments])
 
 
 def describe_versions() -> dict[str, str | None]:

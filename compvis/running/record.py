@@ -15,7 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from compvis.running.machine import describe_git, describe_machine, describe_versions
+from compvis.running.machine import (
+    describe_command,
+    describe_git,
+    describe_machine,
+    describe_versions,
+)
 
 FORMAT = 1
 STATUSES = ("running", "finished", "interrupted", "failed")
@@ -37,7 +42,7 @@ class RunRecord:
         seed: the run's seed.
         status: one of `STATUSES`; a run that was killed outright stays ``running``.
         versions, machine: see `compvis.running.machine`.
-        sessions: one entry per start: time, commit, dirty flag, seconds. More than one after a resume.
+        sessions: one entry per start: time, command, commit, dirty flag, seconds. More than one after a resume.
         timings: seconds by name, summed over sessions.
         metrics: results of the whole run by name.
         rows: one mapping per trial; rows of one record have the same keys.
@@ -77,7 +82,8 @@ class RunRecord:
         """Note that work starts now, and write the record before any of it is done."""
         self.status, self.error = "running", None
         self._session_started = time.perf_counter()
-        self.sessions.append({"started": datetime.now(UTC).isoformat(timespec="seconds"), **describe_git()})
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        self.sessions.append({"started": started, "command": describe_command(), **describe_git()})
         self.save()
 
     def add_row(self, row: Mapping[str, Any]) -> None:

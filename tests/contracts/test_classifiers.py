@@ -14,6 +14,18 @@ SIDE = 16
 TINY = {
     "cnn": {"width": 4, "steps": 40, "batch": 12, "views": 2},
     "resnet": {"width": 4, "steps": 40, "batch": 12},
+    "alexnet": {
+        "width": 8,
+        "steps": 100,
+        "batch": 12,
+        "hidden": 32,
+        "views": 2,
+        "dropout": 0.1,
+        "learning_rate": 0.003,
+    },
+    "convnext": {"width": 8, "steps": 40, "batch": 12, "views": 2},
+    "ensemble": {"width": 4, "steps": 40, "batch": 12, "views": 2, "members": 2},
+    "scattering": {"copies": 2},
     "hog_svm": {"copies": 2},
     "pixel_nearest": {},
     "tangent_nearest": {},

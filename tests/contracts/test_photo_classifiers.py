@@ -13,6 +13,10 @@ SIDE = 24
 TINY = {
     "cnn_photo": {"width": 6, "steps": 60, "batch": 12, "views": 2, "learning_rate": 0.01},
     "resnet_photo": {"width": 4, "steps": 60, "batch": 12, "views": 2, "learning_rate": 0.01},
+    "alexnet_photo": {"width": 8, "steps": 80, "batch": 12, "hidden": 32, "views": 2, "dropout": 0.1},
+    "convnext_photo": {"width": 8, "steps": 60, "batch": 12, "views": 2},
+    "ensemble_photo": {"width": 6, "steps": 60, "batch": 12, "views": 2, "learning_rate": 0.01, "members": 2},
+    "scattering_photo": {"copies": 2},
     "hog_svm_photo": {"copies": 2},
     "nearest_photo": {"size": 16},
 }

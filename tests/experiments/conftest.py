@@ -1,10 +1,7 @@
 """Experiments as functions of overrides, run in this process."""
 
-import importlib.util
-import sys
-
 import pytest
-from fakes import ROOT
+from fakes import ROOT, load
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -33,21 +30,10 @@ def experiment(composed, tmp_path):
     def call(name, *overrides):
         common = (
             ()
-            if name == "figures"
+            if name in ("figures", "report")
             else (f"out={tmp_path / name}", "tracking.mode=disabled", "progress=quiet")
         )
         load(name).main(composed(name, *common, *overrides))
         return tmp_path / name
 
     return call
-
-
-def load(name):
-    """The script of an experiment as a module."""
-    spec = importlib.util.spec_from_file_location(f"experiment_{name}", ROOT / "experiments" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module

@@ -1,5 +1,7 @@
 """Models and episodes that cost nothing, built by the experiments through their configs."""
 
+import importlib.util
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -80,3 +82,14 @@ def tiny_background():
     return SimpleNamespace(
         images=np.zeros((5, 6, 6), np.uint8), character_id=np.arange(5), alphabet=np.zeros(5, np.int64)
     )
+
+
+def load(name):
+    """The script of an experiment as a module."""
+    spec = importlib.util.spec_from_file_location(f"experiment_{name}", ROOT / "experiments" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -158,6 +158,18 @@ def test_sweeps_work_from_the_command_line(tmp_path, launcher):
 
 
 @pytest.mark.slow
+def test_optuna_searches_from_the_command_line(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    few = ("sizes=[1]", "subsets=[100]", "max_test=5", "model.steps=2", "hydra.sweeper.n_trials=3")
+    script = ROOT / "experiments" / "tune.py"
+    arguments = ["experiment=tune_optuna", "data=digits", *few, f"out={tmp_path}", "tracking.mode=disabled"]
+    subprocess.run([sys.executable, str(script), *arguments], check=True, timeout=250, cwd=tmp_path)
+    made = records(tmp_path).values()
+    assert len(made) == 3
+    assert len({record.config["model"]["learning_rate"] for record in made}) == 3
+
+
+@pytest.mark.slow
 def test_a_wrong_key_on_the_command_line_is_named(tmp_path):
     script = ROOT / "experiments" / "one_shot.py"
     done = subprocess.run(

@@ -20,7 +20,7 @@ def test_the_config_is_on_disk_before_any_work(record):
     assert content["status"] == "running"
     assert content["rows"] == []
     assert content["versions"]["torch"] == torch.__version__
-    assert set(content["sessions"][0]) == {"started", "commit", "dirty"}
+    assert set(content["sessions"][0]) == {"started", "command", "commit", "dirty"}
 
 
 def test_what_is_written_is_read_back(record):

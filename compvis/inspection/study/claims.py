@@ -1,0 +1,184 @@
+"""What the study set out to show, and whether the records show it: met, missed or not measured."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from compvis.evaluation.confidence import area_under_risk, summarise_confidence
+from compvis.evaluation.records import Result, group_results
+from compvis.evaluation.statistics import paired_difference
+from compvis.inspection.study.contract import Section, shown_number, table
+from compvis.inspection.study.shifts import mean_losses
+from compvis.inspection.study.worst_case import SETTING as EXAMINED
+from compvis.inspection.study.worst_case import survival
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One claim on one data set.
+
+    Attributes:
+        claim, data: what was to be shown, and on what. measured: the numbers. met: whether they show it.
+    """
+
+    claim: str
+    data: str
+    measured: str
+    met: bool
+
+
+def claims_section(
+    results: Sequence[Result],
+    reference: str,
+    checks: Sequence[Callable[[Sequence[Result], str], list[Verdict]]] | None = None,
+) -> Section:
+    """All claims that the records can judge; what no record speaks of is not listed as shown.
+
+    Args:
+        reference: name of the grammar among the models; those whose names begin with it count as grammars too.
+    """
+    verdicts = [verdict for check in checks or CHECKS for verdict in check(results, reference)]
+    ordered = sorted(verdicts, key=lambda verdict: verdict.met)
+    rows = [(one.claim, one.data, one.measured, "met" if one.met else "missed") for one in ordered]
+    return Section(
+        "claims",
+        "Claims: misses first",
+        "Only what the records can judge is listed. The strongest baseline is the one with the best mean on the same "
+        "data and size.",
+        (table(f"{len(verdicts)} claims judged", ("claim", "data", "measured", "verdict"), rows),),
+    )
+
+
+def beats_baselines(results: Sequence[Result], reference: str) -> list[Verdict]:
+    """Paired accuracy above the strongest baseline's at up to ten images a class, 95% interval above zero."""
+    runs = [run for run in results if run.experiment == "sample_efficiency"]
+    verdicts = []
+    for (data, size), own in group_results(runs, ["data.name", "size.per_class"]).items():
+        if size is None or size > 10:
+            continue
+        scores = _by_model(own, lambda run: float(run.metrics["accuracy"]))
+        strongest = _strongest(scores, reference)
+        if strongest is None:
+            continue
+        common = sorted(scores[reference].keys() & scores[strongest].keys())
+        if len(common) < 2:
+            continue
+        pairs = [np.array([scores[model][seed] for seed in common]) for model in (reference, strongest)]
+        difference = paired_difference(pairs[0], pairs[1])
+        verdicts.append(
+            Verdict(
+                f"beats the strongest baseline at {size} images a class",
+                str(data),
+                f"{reference} - {strongest}: {difference.percent()} points, {len(common)} pairs",
+                difference.low > 0,
+            )
+        )
+    return verdicts
+
+
+def calibrated(results: Sequence[Result], reference: str) -> list[Verdict]:
+    """Expected calibration error at most 0.05, and mean risk over coverages below every baseline's."""
+    runs = [run for run in results if run.experiment == "confidence" and run.choice("held_out") == 0]
+    verdicts = []
+    for (data, size), own in group_results(runs, ["data.name", "size.per_class"]).items():
+        errors = _by_model(own, lambda run: summarise_confidence(run.rows)["ece"])
+        if reference not in errors:
+            continue
+        where, ece = f"{data}, {size} a class", float(np.mean(list(errors[reference].values())))
+        verdicts.append(Verdict("calibration error at most 0.05", where, shown_number(ece), ece <= 0.05))
+        risks = _by_model(own, _risk)
+        best = min(
+            (m for m in risks if not m.startswith(reference)), key=lambda m: _mean(risks[m]), default=None
+        )
+        if best is not None:
+            mine, theirs = _mean(risks[reference]), _mean(risks[best])
+            shown = f"AURC {shown_number(mine)}, best baseline {best} {shown_number(theirs)}"
+            verdicts.append(Verdict("risk-coverage curve below the baselines'", where, shown, mine < theirs))
+    return verdicts
+
+
+def loses_less(results: Sequence[Result], reference: str) -> list[Verdict]:
+    """Mean accuracy lost over the shifts, chance subtracted, at most half of what the strongest baseline loses."""
+    runs = [run for run in results if run.experiment == "shift_matrix"]
+    verdicts = []
+    for (data, masks, size), own in group_results(runs, ["data.name", "masks", "size.per_class"]).items():
+        strongest = _strongest(_by_model(own, lambda run: float(run.metrics["accuracy"])), reference)
+        losses = mean_losses(own)
+        if strongest is None or reference not in losses or strongest not in losses:
+            continue
+        mine, theirs = losses[reference]["mean"], losses[strongest]["mean"]
+        verdicts.append(
+            Verdict(
+                "loses at most half of what the strongest baseline loses over the shifts",
+                f"{data}, masks {masks}, {size} a class",
+                f"{100 * mine:.1f}% against {100 * theirs:.1f}% ({strongest})",
+                mine <= theirs / 2,
+            )
+        )
+    return verdicts
+
+
+def survives(results: Sequence[Result], reference: str) -> list[Verdict]:
+    """Of at least 100 subjects 20 points more survive CMA-ES than of the strongest baseline; search beats chance."""
+    runs = [run for run in results if run.experiment == "examiner"]
+    verdicts = []
+    for setting, own in group_results(runs, list(EXAMINED)).items():
+        where = ", ".join(str(value) for value in setting)
+        found = survival(own, "cmaes")
+        if reference in found and len(found[reference]) >= 2:
+            shares = {model: float(np.mean(list(alive.values()))) for model, alive in found.items()}
+            best = max(
+                (m for m in shares if not m.startswith(reference)), key=shares.__getitem__, default=None
+            )
+            if best is not None:
+                mine, theirs, count = shares[reference], shares[best], len(found[reference])
+                verdicts.append(
+                    Verdict(
+                        "of at least 100 subjects 20 points more survive the examiner",
+                        where,
+                        f"{100 * mine:.0f}% against {100 * theirs:.0f}% ({best}), {count} subjects",
+                        count >= 100 and mine - theirs >= 0.2,
+                    )
+                )
+        hard = [run.metrics["hard"]["median_renders"] for run in own]
+        hard = [one for one in hard if {"random", "cmaes"} <= one.keys()]
+        if hard:
+            searched, chance = (float(np.median([one[s] for one in hard])) for s in ("cmaes", "random"))
+            shown = f"median {searched:g} renders against {chance:g}, over {len(hard)} runs"
+            claim = "where random search hardly fails, the examiner needs a fifth of its renders"
+            verdicts.append(Verdict(claim, where, shown, searched <= chance / 5))
+    return verdicts
+
+
+CHECKS: tuple[Callable[[Sequence[Result], str], list[Verdict]], ...] = (
+    beats_baselines,
+    loses_less,
+    survives,
+    calibrated,
+)
+
+
+def _by_model(runs: Sequence[Result], value: Callable[[Result], float]) -> Mapping[str, dict[int, float]]:
+    return {
+        str(model): {run.seed: value(run) for run in own}
+        for (model,), own in group_results(runs, ["model_name"]).items()
+    }
+
+
+def _strongest(scores: Mapping[str, Mapping[int, float]], reference: str) -> str | None:
+    """The baseline with the largest mean; None where reference or baselines are missing."""
+    baselines = [model for model in scores if not model.startswith(reference)]
+    return (
+        max(baselines, key=lambda model: _mean(scores[model])) if baselines and reference in scores else None
+    )
+
+
+def _mean(values: Mapping[Any, float]) -> float:
+    return float(np.mean(list(values.values())))
+
+
+def _risk(run: Result) -> float:
+    rows = [row for row in run.rows if row["known"] and row["failure"] is None]
+    return area_under_risk(np.array([r["confidence"] for r in rows]), np.array([r["correct"] for r in rows]))
