@@ -37,13 +37,13 @@ class FitSettings:
     mirror image for parts to come in pairs. part_cost: nats (untempered) that a part must explain a figure.
     """
 
-    parts: int = 12
+    parts: int = 14
     steps: tuple[int, int] = (120, 120)
     rate: float = 0.03
     grid: int = 28
     allowed: float = 0.15
     symmetry: float = 0.8
-    part_cost: float = 4.0
+    part_cost: float = 1.5
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,11 +1,13 @@
 """The solid model: categories learned from posed photographs, photographs weighed against them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from sklearn.cluster import KMeans
+from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import AgglomerativeClustering
 from torch import Tensor
 
 from compvis.grammar.solid import SolidCategory, SolidGrammar, SolidTemplate
@@ -14,11 +16,9 @@ from compvis.learning.solid_fit import (
     Poses,
     carve,
     divide,
-    draw_leaves,
     drop_parts,
     first_poses,
     improve,
-    misfit,
     one_ellipsoid,
     try_kinds,
 )
@@ -26,6 +26,10 @@ from compvis.learning.solid_options import SolidOptions
 from compvis.likelihood.solid_colour import ColourPredictive, learn_colours
 from compvis.parsing.solid_image import SolidViews
 from compvis.parsing.solid_library import ViewLibrary
+
+# Range of the bins of colours along L, a and b (Lab / 100), and the standard deviation of a bin.
+_HISTOGRAM = ((0.1, 1.0), (-0.3, 0.5), (-0.3, 0.6))
+_HISTOGRAM_WIDTH = 0.08
 
 
 class SolidModel:
@@ -139,65 +143,61 @@ class SolidModel:
     def _learn_category(
         self, seen: SolidViews, rgb: Float[Tensor, "n 3"], view: Float[Tensor, "n 2"]
     ) -> SolidCategory:
-        options, fit = self.options, self.options.fit
+        options = self.options
         figure = seen.figure
         leaves, poses = improve(
             one_ellipsoid(), first_poses(view), figure, self.render, 60, (3.0, 2.0), 0.05, turn=False
         )
         reach = leaves.log_size.exp()[0] * 1.5
-        low, high = leaves.centre[0] - reach, leaves.centre[0] + reach
-        for again in range(2):
-            points, symmetric = carve(poses, figure, low, high, fit)
-            if len(points) < 16:
-                break
-            leaves = divide(points, symmetric, fit, options.seed)
-            steps, last = (fit.steps[0] // 2, 1.0) if again == 0 else (fit.steps[0], 0.7)
-            leaves, poses = improve(leaves, poses, figure, self.render, steps, (2.0, last), fit.rate)
-            _, _, centre, size, _ = leaves.unfold()
-            bound = size.amax(1, keepdim=True)
-            low, high = (centre - bound).amin(0), (centre + bound).amax(0)
-        groups = group_pictures(seen, options.alternatives, options.pictures, options.seed)
-        found, groups = self._learn_alternatives(leaves, poses, figure, groups)
-        templates = [
-            as_template(own, placed, kept, rgb[torch.from_numpy(groups == g)].mean(0))
-            for g, (own, placed, kept) in enumerate(found)
-        ]
+        corners = leaves.centre[0] - reach, leaves.centre[0] + reach
+        leaves, poses = self._shape(leaves, poses, figure, corners, options.fit.steps[0] // 2, 1.0)
+        groups = group_pictures(seen, options.alternatives, options.pictures)
+        found = self._learn_alternatives(leaves, poses, figure, groups)
+        templates = align_parts(
+            [
+                as_template(own, placed, kept, rgb[torch.from_numpy(groups == g)].mean(0))
+                for g, (own, placed, kept) in enumerate(found)
+            ]
+        )
         return SolidCategory(tuple(templates), tuple(int((groups == g).sum()) for g in range(len(found))))
+
+    def _shape(
+        self,
+        leaves: Leaves,
+        poses: Poses,
+        figure: Tensor,
+        corners: tuple[Tensor, Tensor],
+        steps: int,
+        softness: float,
+    ) -> tuple[Leaves, Poses]:
+        """Carve the space between two corners, divide it into parts and improve them; ``leaves`` if it is empty."""
+        fit = self.options.fit
+        points, symmetric = carve(poses, figure, *corners, fit)
+        if len(points) >= 16:
+            leaves = divide(points, symmetric, fit, self.options.seed)
+        return improve(leaves, poses, figure, self.render, steps, (2.0, softness), fit.rate)
 
     def _learn_alternatives(
         self, leaves: Leaves, poses: Poses, figure: Tensor, groups: np.ndarray
-    ) -> tuple[list[tuple[Leaves, Poses, np.ndarray]], np.ndarray]:
-        """Each group's leaves, cameras and the parts it has, and the groups after one regrouping by shape.
-
-        Hard expectation-maximisation: every picture joins the alternative that explains its figure best.
-        """
+    ) -> list[tuple[Leaves, Poses, np.ndarray]]:
+        """Each group's leaves and cameras, and which parts are worth their description."""
         fit, sharp = self.options.fit, self.render(0.6)
-
-        def refit(starts: list[Leaves], groups: np.ndarray, steps: int) -> list[tuple[Leaves, Poses]]:
-            found = []
-            for g, start in enumerate(starts):
-                rows = torch.from_numpy(np.flatnonzero(groups == g))
-                placed, own = poses.select(rows), figure[rows]
-                found.append(improve(start, placed, own, self.render, steps, (1.5, 0.6), fit.rate))
-            return found
-
-        count = int(groups.max()) + 1
-        found = refit([leaves] * count, groups, fit.steps[1] // 2)
-        if count > 1:
-            with torch.no_grad():
-                costs = torch.stack([misfit(figure, draw_leaves(own, poses, sharp)) for own, _ in found])
-            moved = costs.argmin(0).numpy()
-            names = [g for g in range(count) if (moved == g).sum() >= self.options.pictures]
-            if names:
-                groups = costs[names].argmin(0).numpy()
-                found = [found[g] for g in names]
-        found = refit([own for own, _ in found], groups, fit.steps[1])
-        result = []
-        for g, (own, placed) in enumerate(found):
+        found = []
+        for g in range(int(groups.max()) + 1):
             rows = torch.from_numpy(np.flatnonzero(groups == g))
+            placed, own = poses.select(rows), leaves
+            for steps in (fit.steps[1] // 2, fit.steps[1]):
+                own, placed = self._shape(own, placed, figure[rows], corners_of(own), steps, 0.6)
             own = try_kinds(own, placed, figure[rows], sharp, fit.part_cost)
-            result.append((own, placed, drop_parts(own, placed, figure[rows], sharp, fit.part_cost)))
-        return result, groups
+            found.append((own, placed, drop_parts(own, placed, figure[rows], sharp, fit.part_cost)))
+        return found
+
+
+def corners_of(leaves: Leaves) -> tuple[Float[Tensor, "3"], Float[Tensor, "3"]]:
+    """Two corners of a box about all leaves."""
+    _, _, centre, size, _ = leaves.unfold()
+    bound = size.amax(1, keepdim=True)
+    return (centre - bound).amin(0), (centre + bound).amax(0)
 
 
 def mean_colours(seen: SolidViews) -> Float[Tensor, "n 3"]:
@@ -206,19 +206,24 @@ def mean_colours(seen: SolidViews) -> Float[Tensor, "n 3"]:
     return (seen.colour * weight).sum((1, 2)) / weight.sum((1, 2)).clamp_min(1e-6)
 
 
-def group_pictures(seen: SolidViews, most: int, least: int, seed: int) -> np.ndarray:
-    """Group number of each picture, by k-means over the figures' mean colours and their spread.
+def group_pictures(seen: SolidViews, most: int, least: int) -> np.ndarray:
+    """Group number of each picture, by Ward's clustering of the figures' colours.
 
-    Objects of a category seldom share a colour, while the views of one object nearly do; where they do,
-    ``SolidModel`` regroups by shape. At most ``most`` groups, of ``least`` pictures or more on average.
+    Objects of a category seldom have the same colours, while the views of one object nearly do. The colours are
+    soft histograms in Lab, compared by Hellinger's distance. At most ``most`` groups, of ``least`` pictures or more
+    on average; where objects look alike, they share a group.
     """
-    mean, weight = mean_colours(seen), seen.figure[..., None]
-    squares = ((seen.colour - mean[:, None, None]).square() * weight).sum((1, 2)) / weight.sum(
-        (1, 2)
-    ).clamp_min(1e-6)
-    values = torch.cat([mean, squares.sqrt()], 1).numpy()
-    count = max(1, min(most, len(values) // least))
-    return KMeans(count, n_init=4, random_state=seed).fit_predict(values)
+    count = max(1, min(most, len(seen) // least))
+    if count == 1:
+        return np.zeros(len(seen), np.int64)
+    lines = [torch.linspace(low, high, 7) for low, high in _HISTOGRAM]
+    bins = torch.stack(torch.meshgrid(*lines, indexing="ij"), -1).view(-1, 3)
+    marginals = []
+    for figure, colour in zip(seen.figure, seen.colour, strict=True):
+        own = figure > 0.7 if (figure > 0.7).any() else figure >= figure.max()
+        near = -torch.cdist(colour[own], bins).square() / (2 * _HISTOGRAM_WIDTH**2)
+        marginals.append(near.softmax(1).mean(0).sqrt())
+    return AgglomerativeClustering(count).fit_predict(torch.stack(marginals).numpy())
 
 
 def as_template(leaves: Leaves, poses: Poses, kept: np.ndarray, rgb: Float[Tensor, "3"]) -> SolidTemplate:
@@ -235,3 +240,25 @@ def as_template(leaves: Leaves, poses: Poses, kept: np.ndarray, rgb: Float[Tenso
         present=torch.from_numpy(kept)[order],
         pixels=poses.log_scale.mean().exp(),
     )
+
+
+def align_parts(templates: list[SolidTemplate]) -> list[SolidTemplate]:
+    """The templates with their parts renumbered, so that part k is the same part in every one.
+
+    Each is matched to the one with most parts, by the least sum of distances between centres (the Hungarian
+    method). Parts that a template lacks are not present in it.
+    """
+    first = max(templates, key=lambda one: int(one.present.sum()))
+    anchor = first.centre[first.present]
+    aligned = []
+    for one in templates:
+        own = one.present.nonzero().flatten()
+        _, places = linear_sum_assignment(torch.cdist(one.centre[own], anchor).numpy())
+        order, present = torch.zeros(len(anchor), dtype=torch.long), torch.zeros(len(anchor)) > 0
+        order[places], present[places] = own, True
+        order[~present] = own[0]
+        chosen = {
+            name: value[order] for name, value in one.tensors().items() if name not in ("present", "pixels")
+        }
+        aligned.append(replace(one, **chosen, present=present))
+    return aligned

@@ -16,13 +16,11 @@ class SolidOptions:
     Args:
         fit, prior, figure: see their classes.
         renderer: draws the leaves; any renderer of solids with ``with_softness``.
-        alternatives: most alternatives a category; their number is chosen by the colours' description length.
-        pictures: least pictures an alternative is learned from.
+        alternatives: most alternatives a category; pictures are grouped by colour.
+        pictures: least pictures for each alternative, on average.
         softness: blur of the library's coverage, working pixels.
         step: degrees between the library's azimuths at the horizon.
         colour_weight: of the colour's log density beside the figure's.
-        refine: categories whose best proposals are refined by rendering before they are compared; 0: none.
-        refine_steps: steps of refinement.
         seed: of the division into parts.
     """
 
@@ -33,10 +31,8 @@ class SolidOptions:
     alternatives: int = 3
     pictures: int = 4
     softness: float = 0.8
-    step: float = 15.0
+    step: float = 10.0
     colour_weight: float = 1.0
-    refine: int = 0
-    refine_steps: int = 20
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -38,7 +38,7 @@ def learn_colours(
     labels: list[int],
     objects: list[int],
     classes: int,
-    strength: float = 1.0,
+    strength: float = 0.7,
     prior_freedom: float = 4.0,
     spread: float = 0.08,
 ) -> list[ColourPredictive]:
@@ -50,7 +50,7 @@ def learn_colours(
         objects: number of different objects (alternatives) of each class.
         strength: weight of the pooled covariance within classes in the prior, relative to its expectation.
         prior_freedom: degrees of freedom of the inverse Wishart prior, above 2.
-        spread: least standard deviation of colours that the prior expects.
+        spread: standard deviation of colours supposed where a class has one object; with more it shrinks.
     """
     index = torch.tensor(labels)
     grand = colours.mean(0)
@@ -59,7 +59,9 @@ def learn_colours(
         own = colours[index == c]
         own = own - own.mean(0)
         within = within + own.T @ own / len(own) / classes
-    base = strength * within + spread**2 * torch.eye(3) * (0.5 if len(colours) > classes else 1.0)
+    # Several objects show how colours spread; of one alone it is only supposed.
+    supposed = spread / (sum(objects) / classes)
+    base = strength * within + supposed**2 * torch.eye(3)
     found = []
     for c in range(classes):
         own, n = colours[index == c], float(objects[c])

@@ -23,8 +23,8 @@ class FigureLikelihood:
         hidden_weights: their probabilities.
     """
 
-    outlier: float = 0.02
-    temperature: float = 10.0
+    outlier: float = 0.01
+    temperature: float = 12.0
     hidden: tuple[float, ...] = (0.0, 0.4, 0.7)
     hidden_weights: tuple[float, ...] = (0.98, 0.01, 0.01)
 
