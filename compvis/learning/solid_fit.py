@@ -231,7 +231,8 @@ def carve(
 def divide(points: Float[Tensor, "v 3"], symmetric: bool, settings: FitSettings, seed: int) -> Leaves:
     """Ellipsoids with the second moments of clusters of points."""
     count = max(1, min(settings.parts if not symmetric else round(0.67 * settings.parts), len(points) // 8))
-    groups = KMeans(count, n_init=2, random_state=seed).fit_predict(points.numpy())
+    means = KMeans(count, n_init=2, random_state=seed)  # pyright: ignore[reportArgumentType]
+    groups = means.fit_predict(points.numpy())
     centres, turns, sizes, twins = [], [], [], []
     nearest = float(points[:, 2].min()) if len(points) else 0.0
     for k in range(count):
