@@ -82,7 +82,7 @@ def render_scene(
 
 def _load_mitsuba() -> Any:
     try:
-        import mitsuba
+        import mitsuba  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise InputError(
             "Drawing scenes needs Mitsuba 3: pip install 'compvis[render3d]' (or pip install mitsuba)."
