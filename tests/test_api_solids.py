@@ -108,11 +108,10 @@ def test_what_an_occluder_hides_is_reported(model):
     image, mask = images[ball].copy(), masks[ball].copy()
     image[:, : SIDE // 2] = (90, 90, 90)
     mask[:, : SIDE // 2] = False
-    parse = model.parse(image, mask)
+    parse = model.parse(image, mask, alternatives=2)
+    as_ball = next(one for one in (parse, *parse.alternatives) if one.label == "ball")
     missing = masks[ball] & ~mask
-    if parse.label == "ball":
-        assert (parse.hidden & missing).sum() > 0.5 * missing.sum()
-    assert model.predict(image[None], mask[None])[0] in model.classes_
+    assert (as_ball.hidden & missing).sum() > 0.25 * missing.sum()
 
 
 def test_new_exemplars_are_drawn(model):

@@ -99,16 +99,12 @@ class ViewLibrary:
             middle.append(centre)
         return cls(views, log_area, torch.stack(coverage), torch.stack(middle))
 
-    def score(
-        self, seen: SolidViews, likelihood: FigureLikelihood, whole: bool = True
-    ) -> Float[Tensor, "n t v k"]:
+    def score(self, seen: SolidViews, likelihood: FigureLikelihood) -> Float[Tensor, "n t v k"]:
         """log p(figure | template, viewpoint, hidden share), nats, for the k shares of ``likelihood``."""
         figure = seen.figure.flatten(1)
         t, v, _ = self.coverage.shape
         flat = self.coverage.flatten(0, 1)
         scores = [likelihood.log_prob_all(figure, flat, share).view(-1, t, v) for share in likelihood.hidden]
-        if not whole:
-            return torch.stack(scores, -1)
         # What is hidden moves the box of what is seen; the object may then lie in the picture's middle.
         moved = _shift_figures(seen).flatten(1)
         for k, share in enumerate(likelihood.hidden):
