@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from compvis.data.backgrounds import Photographs
 from compvis.grammar.solid import SolidPrior
+from compvis.learning.figure_ground import FigureGroundSettings
 from compvis.learning.solid_fit import FitSettings
 from compvis.likelihood.solid_figure import FigureLikelihood
 from compvis.render.contract import SceneRenderer
@@ -14,7 +16,9 @@ class SolidOptions:
     """All settings of :class:`compvis.learning.solid_model.SolidModel`.
 
     Args:
-        fit, prior, figure: see their classes.
+        fit, prior, figure, figure_ground: see their classes.
+        photographs: of other things, to learn figure and ground from, for answers without masks; without them
+            the figure is told from the colours of a picture's rim, which serves plain backgrounds.
         renderer: draws the leaves; any renderer of solids with ``with_softness``.
         alternatives: most alternatives a category; pictures are grouped by colour.
         pictures: least pictures for each alternative, on average.
@@ -27,6 +31,8 @@ class SolidOptions:
     fit: FitSettings = field(default_factory=FitSettings)
     prior: SolidPrior = field(default_factory=SolidPrior)
     figure: FigureLikelihood = field(default_factory=FigureLikelihood)
+    figure_ground: FigureGroundSettings = field(default_factory=FigureGroundSettings)
+    photographs: Photographs | None = None
     renderer: SceneRenderer = field(default_factory=SolidRenderer)
     alternatives: int = 3
     pictures: int = 4
