@@ -112,7 +112,10 @@ class SolidModel:
             done += len(rows)
             if progress is not None:
                 progress(done)
-        self.grammar = SolidGrammar(tuple(categories), self.options.prior)
+        self.grammar = SolidGrammar(
+            tuple(recombine(one, self.options.recombined, self.options.seed) for one in categories),
+            self.options.prior,
+        )
         self.colours = learn_colours(
             mean_colours(seen),
             labels.tolist(),
@@ -288,3 +291,26 @@ def align_parts(templates: list[SolidTemplate]) -> list[SolidTemplate]:
         }
         aligned.append(replace(one, **chosen, present=present))
     return aligned
+
+
+def recombine(category: SolidCategory, count: int, seed: int) -> SolidCategory:
+    """The category with ``count`` more alternatives, each part of which is that part of a random learned one.
+
+    New objects of a category have parts like those of several known objects (Geman, Potter and Chi, "Composition
+    systems", 2002). Each weighs as much as a learned alternative does on average. One alternative has nothing to
+    recombine.
+    """
+    learned = category.templates
+    if len(learned) < 2:
+        return category
+    generator = torch.Generator().manual_seed(seed)
+    stacked = {name: torch.stack([one.tensors()[name] for one in learned]) for name in learned[0].tensors()}
+    parts = torch.arange(len(learned[0].kind))
+    weight = max(1, round(sum(category.counts) / len(learned)))
+    further = []
+    for _ in range(count):
+        source = torch.randint(len(learned), (len(parts),), generator=generator)
+        chosen = {name: value[source, parts] for name, value in stacked.items() if name != "pixels"}
+        if chosen["present"].any():
+            further.append(SolidTemplate(**chosen, pixels=stacked["pixels"].log().mean().exp()))
+    return SolidCategory((*learned, *further), (*category.counts, *(weight for _ in further)))

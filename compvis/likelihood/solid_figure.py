@@ -22,7 +22,7 @@ class FigureLikelihood:
     """
 
     outlier: float = 0.01
-    temperature: float = 8.0
+    temperature: float = 10.0
 
     def __post_init__(self) -> None:
         if not 0 < self.outlier < 0.5:
