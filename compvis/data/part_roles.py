@@ -99,7 +99,7 @@ def between(part: SolidPart, bottom: float, top: float) -> SolidPart | None:
 def _is_plate(part: SolidPart, level: float, height: float) -> bool:
     lowest, highest = part.vertices[:, 1].min(), part.vertices[:, 1].max()
     reach = _WINDOW / 2 * height
-    return highest - lowest <= _FLAT * height and lowest <= level + reach and highest >= level - reach
+    return bool(highest - lowest <= _FLAT * height and lowest <= level + reach and highest >= level - reach)
 
 
 def _side(part: SolidPart, level: float, sign: float) -> SolidPart:

@@ -183,6 +183,36 @@ def load_scenes(folder: Path | str) -> ObjectViews:
         )
 
 
+def join_scenes(folders: Sequence[Path | str]) -> ObjectViews:
+    """Several finished sets of pictures of one size, each with its own categories, as one.
+
+    Raises:
+        InputError: no folder, sets of one category, or pictures of different sizes; otherwise as `load_scenes`.
+    """
+    sets = [load_scenes(folder) for folder in folders]
+    classes = [name for one in sets for name in one.class_names]
+    if not sets or len(set(classes)) < len(classes) or len({one.images.shape[1:] for one in sets}) > 1:
+        raise InputError("Join sets of scenes that have categories of their own and pictures of one size.")
+    names = tuple(dict.fromkeys(name for one in sets for name in one.part_names))
+    starts = np.cumsum([0, *(len(one.class_names) for one in sets)])
+    parts = [
+        np.array([names.index(name) for name in one.part_names], dtype=np.int16)[one.parts] for one in sets
+    ]
+    return ObjectViews(
+        images=np.concatenate([one.images for one in sets]),
+        labels=np.concatenate([one.labels + start for one, start in zip(sets, starts, strict=False)]),
+        class_names=tuple(classes),
+        name="+".join(one.name for one in sets),
+        provenance="; ".join(dict.fromkeys(one.provenance for one in sets)),
+        masks=np.concatenate([one.masks for one in sets]),
+        objects=np.concatenate([one.objects for one in sets]),
+        elevation=np.concatenate([one.elevation for one in sets]),
+        azimuth=np.concatenate([one.azimuth for one in sets]),
+        parts=np.concatenate(parts),
+        part_names=names,
+    )
+
+
 def scene_records(folder: Path | str) -> list[dict]:
     """The record of every scene that is there, in order.
 

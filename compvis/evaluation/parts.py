@@ -112,10 +112,8 @@ def overlap_table(
     """Numbers of pixels of each predicted part (-1 none) and each true part (0 none, else one of `names`).
 
     Raises:
-        ValueError: maps of different shapes, or a true part without a name.
+        ValueError: a true part without a name.
     """
-    if predicted.shape != true.shape:
-        raise ValueError(f"Part maps of shapes {predicted.shape} and {true.shape} cannot be compared.")
     columns = {0: 0, **{name: place + 1 for place, name in enumerate(names)}}
     try:
         column = np.vectorize(columns.__getitem__, otypes=[np.int64])(true)
@@ -174,9 +172,10 @@ def summarise_parts(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Metrics of every method, from the rows of a run.
 
     Args:
-        rows: ``method``, ``uses`` (``match``, ``report`` or ``both``), ``object``, ``category`` and ``predicted`` (names), ``overlap``
-            (of the parse as the true category), ``names`` (true parts of the category), ``failure``. An object
-            that is matched and reported gets its names from the other objects.
+        rows: ``method``, ``uses`` (``match``, ``report`` or ``both``), ``object``, ``category``, ``predicted`` (a
+            category, None where it was told), ``overlap`` (of the parse as the true category), ``named`` (whether its
+            parts have their true names already), ``names`` (true parts of the category), ``figure`` (pixels),
+            ``failure``. An object that is matched and reported gets its names from the other objects.
 
     Returns:
         ``parts``: by method, ``all`` and every category: ``iou``, ``consistency``, ``named``, each as [estimate,
@@ -202,7 +201,7 @@ def summarise_parts(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def part_names(rows: Sequence[Mapping[str, Any]], method: str = "grammar") -> dict[str, list[str]]:
     """By category, the name of every predicted part of a method, matched on all matching rows."""
     found = {}
-    matched = [row for row in rows if row["method"] == method and row["uses"] != "report" and row["overlap"]]
+    matched = [row for row in rows if row["method"] == method and _matches(row)]
     for category in dict.fromkeys(row["category"] for row in matched):
         own = [row for row in matched if row["category"] == category]
         names = name_parts([np.array(row["overlap"]) for row in own])
@@ -220,18 +219,25 @@ def _score_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if row["failure"] is not None:
             scores.append(base | {"iou": 0.0, "right": 0, "given": row["figure"], "figure": row["figure"]})
             continue
-        others = [
-            np.array(other["overlap"])
-            for other in rows
-            if other["uses"] != "report"
-            and other["category"] == row["category"]
-            and other["object"] != row["object"]
-            and other["failure"] is None
-        ]
-        named = name_table(np.array(row["overlap"]), name_parts(others))
+        named = np.array(row["overlap"])
+        if row["named"]:
+            named = name_table(named, np.arange(named.shape[1] - 1))
+        else:
+            others = [
+                np.array(other["overlap"])
+                for other in rows
+                if _matches(other)
+                and other["category"] == row["category"]
+                and other["object"] != row["object"]
+            ]
+            named = name_table(named, name_parts(others))
         counts = {"right": named[1:, 1:].trace(), "given": named[1:, 1:].sum(), "figure": named[:, 1:].sum()}
         scores.append(base | {"iou": picture_iou(named)} | {key: int(value) for key, value in counts.items()})
     return scores
+
+
+def _matches(row: Mapping[str, Any]) -> bool:
+    return row["uses"] != "report" and row["failure"] is None
 
 
 def _summarise(scores: Sequence[Mapping[str, Any]], told: bool) -> dict[str, Any]:
