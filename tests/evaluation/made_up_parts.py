@@ -1,4 +1,4 @@
-"""Pictures of stools and towers that show the number of each pixel's part, and a model that can read it."""
+"""Pictures of chairs and towers that show the number of each pixel's part, and a model that can read it."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def views(objects: int = 6, each: int = 3) -> ObjectViews:
     owners = np.stack(parts)
     n = len(owners)
     return ObjectViews(
-        np.stack(images), np.array(labels), ("stool", "tower"), "made", "made",
+        np.stack(images), np.array(labels), ("chair", "table"), "made", "made",
         masks=owners > 0, objects=np.array(numbers), elevation=np.zeros(n), azimuth=np.zeros(n),
         parts=owners, part_names=("background", "plate", "legs", "shaft"),
     )  # fmt: skip

@@ -58,7 +58,7 @@ def test_filling_gives_the_figure_its_nearest_part():
     assert (fill_figure(np.full((4, 4), -1), figure) == -1).all()
 
 
-COUNTS = {name: {"learn": 2, "validation": 2, "test": 2} for name in ("stool", "tower")}
+COUNTS = {name: {"learn": 2, "validation": 2, "test": 2} for name in ("chair", "table")}
 
 
 def test_objects_are_divided_and_views_chosen():
@@ -71,10 +71,10 @@ def test_objects_are_divided_and_views_chosen():
     }
     assert first_views(data, rows["test"], 1).tolist() == [12, 15, 30, 33]
     assert category_parts(data) == [[1, 2], [3]]
-    with pytest.raises(InputError, match="6 objects of stool, not 7"):
-        divide_objects(data, COUNTS | {"stool": {"learn": 3, "validation": 2, "test": 2}})
-    with pytest.raises(InputError, match="how many objects of tower"):
-        divide_objects(data, {"stool": COUNTS["stool"]})
+    with pytest.raises(InputError, match="6 objects of chair, not 7"):
+        divide_objects(data, COUNTS | {"chair": {"learn": 3, "validation": 2, "test": 2}})
+    with pytest.raises(InputError, match="how many objects of table"):
+        divide_objects(data, {"chair": COUNTS["chair"]})
     with pytest.raises(InputError, match="3 views, not 4"):
         first_views(data, rows["test"], 4)
 
@@ -94,7 +94,7 @@ def test_parts_that_are_the_same_everywhere_are_fully_consistent(test: bool):
     found = metrics["parts"][GRAMMAR]["all"]
     assert found["iou"] == found["consistency"] == found["named"] == [1.0, 1.0, 1.0]
     assert (found["objects"], found["pictures"], found["recognised"]) == (4, 12, 1.0)
-    assert metrics["names"]["stool"][5:] == ["legs", "plate"]
+    assert metrics["names"]["chair"][5:] == ["legs", "plate"]
     assert metrics["failures"] == 0
 
 
@@ -102,7 +102,7 @@ def test_a_swap_of_parts_and_a_wrong_category_count_as_wrong():
     rows = rows_of(Knowing(swapped={12}, wrong={13}), test=True)
     found = summarise_parts(rows)["parts"]
     assert set(found) == {name + told for name in (GRAMMAR, DRAWN) for told in ("", ", category told")}
-    told, open_ = found[f"{GRAMMAR}, category told"]["stool"], found[GRAMMAR]["stool"]
+    told, open_ = found[f"{GRAMMAR}, category told"]["chair"], found[GRAMMAR]["chair"]
     assert told["iou"][0] == pytest.approx(5 / 6)
     assert open_["iou"][0] == pytest.approx(4 / 6)
     assert open_["recognised"] == pytest.approx(5 / 6)
@@ -114,7 +114,7 @@ def test_a_swap_of_parts_and_a_wrong_category_count_as_wrong():
 def test_an_objects_own_pictures_never_name_its_parts():
     """Two validation objects whose parts are numbered the other way round name each other wrongly."""
     found = summarise_parts(rows_of(Knowing(swapped={0, 1, 2}), test=False))["parts"]
-    assert found[GRAMMAR]["stool"]["consistency"][0] == 0.0
+    assert found[GRAMMAR]["chair"]["consistency"][0] == 0.0
 
 
 def test_failures_are_counted_and_have_no_right_pixel():
@@ -127,7 +127,7 @@ def test_failures_are_counted_and_have_no_right_pixel():
 
     metrics = summarise_parts(rows_of(Failing(), test=True))
     assert metrics["failures"] == 2  # a row as drawn, a row brought to the mask
-    assert metrics["parts"][GRAMMAR]["stool"]["iou"][0] == pytest.approx(5 / 6)
+    assert metrics["parts"][GRAMMAR]["chair"]["iou"][0] == pytest.approx(5 / 6)
 
 
 def test_copied_maps_come_from_other_objects():
@@ -148,8 +148,8 @@ def test_copied_maps_come_from_other_objects():
     assert rows[-1]["named"]
     found = summarise_parts(rows)["parts"]
     assert list(found) == ["first"]  # there is no category to be told
-    assert found["first"]["tower"]["iou"][0] == 1.0
-    assert found["first"]["stool"]["consistency"][0] < 1.0
+    assert found["first"]["table"]["iou"][0] == 1.0
+    assert found["first"]["chair"]["consistency"][0] < 1.0
 
 
 def test_the_interval_is_of_ratios_over_objects():
