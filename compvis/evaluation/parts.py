@@ -29,6 +29,7 @@ from compvis.data.views import ObjectViews
 from compvis.evaluation.statistics import Interval
 
 SPLITS = ("learn", "validation", "test")
+LEAST_SHARE = 0.03  # of an object's pixels, that each true part of its category must have
 _RESAMPLES = 9999
 _BOOTSTRAP_SEED = 0
 
@@ -37,6 +38,8 @@ def divide_objects(
     data: ObjectViews, counts: Mapping[str, Mapping[str, int]]
 ) -> dict[str, Int64[ndarray, "_"]]:
     """Rows of the objects to learn from, to choose by and to report on.
+
+    Objects that lack a true part of their category (`whole_objects`), like stools among chairs, are left out.
 
     Args:
         counts: of every class, how many objects each of `SPLITS` has; the objects are taken in the order of their
@@ -53,15 +56,32 @@ def divide_objects(
         wanted = counts.get(name, {})
         if set(wanted) != set(SPLITS) or min(wanted.values(), default=0) < 1:
             raise InputError(f"Say how many objects of {name} to use for each of {', '.join(SPLITS)}.")
-        own = np.unique(data.objects[data.labels == label])
+        own = whole_objects(data, label)
         if sum(wanted.values()) > len(own):
-            raise InputError(f"There are {len(own)} objects of {name}, not {sum(wanted.values())}.")
+            raise InputError(
+                f"There are {len(own)} objects of {name} with all parts, not {sum(wanted.values())}."
+            )
         start = 0
         for split in SPLITS:
             chosen = own[start : start + wanted[split]]
             start += wanted[split]
             rows[split] += np.flatnonzero((data.labels == label) & np.isin(data.objects, chosen)).tolist()
     return {split: np.sort(np.array(found, dtype=np.int64)) for split, found in rows.items()}
+
+
+def whole_objects(data: ObjectViews, label: int) -> Int64[ndarray, "_"]:
+    """Numbers of a class's objects that have all true parts: each at least `LEAST_SHARE` of the object's pixels.
+
+    Raises:
+        InputError: as `category_parts`.
+    """
+    names = category_parts(data)[label]
+    whole = []
+    for number in np.unique(data.objects[data.labels == label]).tolist():
+        seen = data.parts[(data.labels == label) & (data.objects == number)]  # pyright: ignore[reportOptionalSubscript]
+        share = np.array([(seen == name).sum() for name in names]) / max((seen > 0).sum(), 1)
+        whole += [number] * bool((share >= LEAST_SHARE).all())
+    return np.array(whole, dtype=np.int64)
 
 
 def first_views(data: ObjectViews, rows: Int64[ndarray, "n"], views: int) -> Int64[ndarray, "k"]:

@@ -71,7 +71,7 @@ def test_objects_are_divided_and_views_chosen():
     }
     assert first_views(data, rows["test"], 1).tolist() == [12, 15, 30, 33]
     assert category_parts(data) == [[1, 2], [3]]
-    with pytest.raises(InputError, match="6 objects of chair, not 7"):
+    with pytest.raises(InputError, match="6 objects of chair with all parts, not 7"):
         divide_objects(data, COUNTS | {"chair": {"learn": 3, "validation": 2, "test": 2}})
     with pytest.raises(InputError, match="how many objects of table"):
         divide_objects(data, {"chair": COUNTS["chair"]})
