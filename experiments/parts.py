@@ -53,7 +53,8 @@ def main(cfg: DictConfig) -> None:
             def fitted():
                 seen = data.subset(learn)
                 around = (seen.azimuth + cfg.turn) % 360
-                beside = {"masks": seen.masks, "viewpoints": np.stack([around, seen.elevation], 1)}
+                viewpoints = np.stack([around, seen.elevation], 1)
+                beside = {"masks": seen.masks, "viewpoints": viewpoints, "objects": seen.objects}
                 model, record.timings["fit"] = fit_model(factory, seen.images, seen.labels, **beside)
                 return model
 

@@ -29,7 +29,7 @@ from compvis.data.views import ObjectViews
 from compvis.evaluation.statistics import Interval
 
 SPLITS = ("learn", "validation", "test")
-LEAST_SHARE = 0.03  # of an object's pixels, that each true part of its category must have
+LEAST_SHARE = 0.05  # of an object's pixels, that each true part of its category must have
 _RESAMPLES = 9999
 _BOOTSTRAP_SEED = 0
 

@@ -10,21 +10,19 @@ Needs to know which pictures show the same object.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from compvis.geometry.rotations import from_axis_angle, to_axis_angle
-from compvis.grammar.solid import SolidCategory, SolidTemplate
 from compvis.learning.solid_fit import (
     FitSettings,
     Leaves,
     Poses,
-    carve,
     divide,
     drop_parts,
     first_poses,
@@ -59,11 +57,16 @@ def find_boxes(
     Args:
         objects: (n,) number of each picture's object: 0, 1, ...
         reach: half extents of the space that is searched.
+
+    Returns:
+        One box an object.
     """
     middle, half = [], []
     for number in range(int(objects.max()) + 1):
         rows = torch.from_numpy(np.flatnonzero(objects == number))
-        points, symmetric = carve(poses.select(rows), figure[rows], -reach, reach, settings)
+        whole = Boxes(torch.zeros(len(rows), 3), reach.expand(len(rows), 3))
+        points, symmetric = carve_boxes(poses.select(rows), figure[rows], whole, settings)
+        points = points * reach
         if len(points) < 16:
             low, high = -reach / _REACH, reach / _REACH
         else:
@@ -128,47 +131,49 @@ def _assignment(near: Float[Tensor, "3 3"]) -> Tensor:
 
 def learn_shared(
     figure: Float[Tensor, "n S S"],
-    rgb: Float[Tensor, "n 3"],
     view: Float[Tensor, "n 2"],
     objects: np.ndarray,
     settings: FitSettings,
     render: Callable[[float], SceneRenderer],
     seed: int,
-) -> SolidCategory:
-    """A category with one alternative an object, all of the same parts.
+) -> list[tuple[Leaves, Poses, np.ndarray]]:
+    """Each object's leaves and cameras, and which parts are worth their description; part k is one part in all.
 
     Args:
-        figure, rgb, view: of each picture; see `SolidModel.learn`.
+        figure, view: of each picture; see `SolidModel.learn`.
         objects: (n,) number of each picture's object: 0, 1, ...
         render: gives the renderer of a softness in working pixels.
+        seed: of the division into parts.
     """
     first, poses = improve(
         one_ellipsoid(), first_poses(view), figure, render, 60, (3.0, 2.0), 0.05, turn=False
     )
-    boxes = find_boxes(poses, figure, objects, first.log_size.exp()[0] * _REACH, settings)
-    of_picture = torch.from_numpy(objects)
-    own_boxes = Boxes(boxes.middle[of_picture], boxes.half[of_picture])
-    points, symmetric = carve_boxes(poses, figure, own_boxes, settings)
-    shared = divide(points, symmetric, settings, seed) if len(points) >= 16 else first
+    reach = first.log_size.exp()[0] * _REACH
+    rows = [torch.from_numpy(np.flatnonzero(objects == k)) for k in range(int(objects.max()) + 1)]
+    fitted: list[tuple[Leaves, Poses]] = []
+    for steps in (settings.steps[1] // 2, settings.steps[1]):
+        # The second time with the first's cameras.
+        boxes = find_boxes(poses, figure, objects, reach, settings)
+        of_picture = torch.from_numpy(objects)
+        each = Boxes(boxes.middle[of_picture], boxes.half[of_picture])
+        points, symmetric = carve_boxes(poses, figure, each, settings)
+        shared = divide(points, symmetric, settings, seed) if len(points) >= 16 else first
+        fitted = []
+        for k, own in enumerate(rows):
+            start = stretch(shared, boxes.middle[k], boxes.half[k])
+            fitted.append(
+                improve(start, poses.select(own), figure[own], render, steps, (2.0, 0.6), settings.rate)
+            )
+        poses = _join([placed for _, placed in fitted], torch.cat(rows))
     sharp, found = render(0.6), []
-    for number in range(len(boxes.middle)):
-        rows = torch.from_numpy(np.flatnonzero(objects == number))
-        own = stretch(shared, boxes.middle[number], boxes.half[number])
-        own, placed = improve(
-            own, poses.select(rows), figure[rows], render, settings.steps[1], (2.0, 0.6), settings.rate
-        )
-        own = try_kinds(own, placed, figure[rows], sharp, settings.part_cost)
-        kept = drop_parts(own, placed, figure[rows], sharp, settings.part_cost)
-        found.append(_template(own, placed, kept, rgb[rows].mean(0)))
-    return SolidCategory(tuple(found), tuple(int((objects == k).sum()) for k in range(len(found))))
+    for own, (leaves, placed) in zip(rows, fitted, strict=True):
+        leaves = try_kinds(leaves, placed, figure[own], sharp, settings.part_cost)
+        found.append((leaves, placed, drop_parts(leaves, placed, figure[own], sharp, settings.part_cost)))
+    return found
 
 
-def _template(
-    leaves: Leaves, poses: Poses, kept: Bool[np.ndarray, "m"], rgb: Float[Tensor, "3"]
-) -> SolidTemplate:
-    kind, rotation, centre, size, shape = leaves.unfold()
-    order, _ = leaves.order()
-    return SolidTemplate(
-        kind, rotation, centre, size, shape, rgb.clamp(0, 1).expand(len(kind), 3).contiguous(),
-        torch.from_numpy(kept)[order], poses.log_scale.mean().exp(),
-    )  # fmt: skip
+def _join(poses: list[Poses], rows: Tensor) -> Poses:
+    """Cameras of several objects in the order of the pictures; ``rows`` says where each belongs."""
+    back = rows.argsort()
+    names = [field.name for field in fields(Poses)]
+    return Poses(*(torch.cat([getattr(one, name) for one in poses])[back] for name in names))

@@ -40,8 +40,8 @@ class Knowing:
     def __init__(self, wrong=frozenset(), swapped=frozenset(), seed=0):
         self.wrong, self.swapped, self.asked = wrong, swapped, 0
 
-    def fit(self, images, labels, masks, viewpoints):
-        assert len(images) == len(labels) == len(masks) == len(viewpoints)
+    def fit(self, images, labels, masks, viewpoints, objects):
+        assert len(images) == len(labels) == len(masks) == len(viewpoints) == len(objects)
         return self
 
     def parse(self, image, mask, alternatives, steps):
