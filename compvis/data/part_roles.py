@@ -142,13 +142,22 @@ def _turned(solid: SceneObject) -> SceneObject:
         extent = np.ptp(everything, axis=0)
         turns = int(extent[2] > extent[0])
     else:
-        back = [part.vertices for part in solid.parts if part.role == "back"]
-        if back:
-            away = np.concatenate(back).mean(0) - middle
+        centres, areas = _surface([part for part in solid.parts if part.role == "back"])
+        # Arms reach forward, but seldom as high as the back.
+        if areas.sum() > 0:
+            high = centres[:, 1] >= (centres[:, 1].min() + centres[:, 1].max()) / 2
+            away = np.average(centres[high], axis=0, weights=areas[high]) - middle
             turns = [-away[2], away[0], away[2], -away[0]].index(max(abs(away[0]), abs(away[2])))
     matrix = np.linalg.matrix_power(np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]]), turns)
     parts = tuple(replace(part, vertices=_about(part.vertices, middle, matrix)) for part in solid.parts)
     return replace(solid, parts=parts)
+
+
+def _surface(parts: list[SolidPart]) -> tuple[Float64[ndarray, "f 3"], Float64[ndarray, "f"]]:
+    """Middles and areas of all triangles."""
+    corners = np.concatenate([np.zeros((0, 3, 3)), *(part.vertices[part.faces] for part in parts)])
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    return corners.mean(1), np.linalg.norm(normal, axis=1) / 2
 
 
 def _about(
