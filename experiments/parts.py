@@ -27,7 +27,14 @@ from compvis.data.encoded import decode_numbers
 from compvis.data.views import ObjectViews
 from compvis.evaluation.answering import fit_model
 from compvis.evaluation.part_answers import GRAMMAR, map_parts, parse_parts
-from compvis.evaluation.parts import category_parts, divide_objects, first_views, part_names, summarise_parts
+from compvis.evaluation.parts import (
+    category_parts,
+    divide_objects,
+    first_views,
+    part_names,
+    summarise_parts,
+    true_maps,
+)
 from compvis.evaluation.protocols import build_factory
 from compvis.inspection.parts import panel_sheet, part_panel
 from compvis.running import Run, resolve_config, start_run
@@ -114,7 +121,7 @@ def draw_parses(run: Run, data: ObjectViews, uses: dict[int, str], pictures: int
         place = np.full(len(data.part_names), -1)
         place[shown[label]] = np.arange(len(own))
         named = np.where(parts >= 0, table[np.clip(parts, 0, None)], -1)
-        panels.append(part_panel(data.images[row], place[data.parts[row]], named, parts))  # pyright: ignore[reportOptionalSubscript]
+        panels.append(part_panel(data.images[row], place[true_maps(data)[row]], named, parts))
         Image.fromarray(panels[-1]).save(run.folder / f"parts-{row:05d}.png")
     if panels:
         chosen = np.unique(np.linspace(0, len(panels) - 1, pictures).round().astype(int))

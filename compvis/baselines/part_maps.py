@@ -88,7 +88,7 @@ class NearestMap:
         overlap = (self.masks & own).sum((1, 2)) / (self.masks | own).sum((1, 2))
         copied = self.parts[overlap.argmax()]
         y, x = np.nonzero(copied)
-        grid = np.stack(np.indices(copied.shape), -1)
+        grid = np.moveaxis(np.indices(copied.shape), 0, -1)
         nearest = ((grid[:, :, None] - np.stack([y, x], 1)) ** 2).sum(-1).argmin(-1)
         return _unboxed(copied[y, x][nearest] - 1, mask)
 

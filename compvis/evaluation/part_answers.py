@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int64, UInt8
 from numpy import ndarray
 
 from compvis.data.views import ObjectViews
-from compvis.evaluation.parts import category_parts, fill_figure, overlap_table
+from compvis.evaluation.parts import category_parts, fill_figure, overlap_table, true_maps
 
 GRAMMAR, DRAWN = "grammar", "grammar, as drawn"
 
@@ -94,7 +94,7 @@ def map_parts(
             place = np.zeros(len(data.part_names), np.int64)
             place[shown[label]] = np.arange(len(shown[label])) + 1
             started = time.perf_counter()
-            mapper = make().fit(data.masks[own], place[data.parts[own]], len(shown[label]))
+            mapper = make().fit(data.masks[own], place[true_maps(data)[own]], len(shown[label]))
             found = mapper.predict(data.masks[row])
             answer = {
                 "predicted": None,
@@ -114,8 +114,7 @@ def _row(
     found: Int64[ndarray, "H W"] | None,
 ) -> dict[str, Any]:
     label = int(data.labels[row])
-    assert data.parts is not None  # category_parts has made sure
-    overlap = [] if found is None else overlap_table(found, data.parts[row], shown[label]).tolist()
+    overlap = [] if found is None else overlap_table(found, true_maps(data)[row], shown[label]).tolist()
     return {
         "method": method,
         "row": int(row),

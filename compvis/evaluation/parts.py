@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Integer
+from jaxtyping import Bool, Float64, Int16, Int64, Integer
 from numpy import ndarray
 from scipy.ndimage import distance_transform_edt
 
@@ -75,10 +75,10 @@ def whole_objects(data: ObjectViews, label: int) -> Int64[ndarray, "_"]:
     Raises:
         InputError: as `category_parts`.
     """
-    names = category_parts(data)[label]
+    names, parts = category_parts(data)[label], true_maps(data)
     whole = []
     for number in np.unique(data.objects[data.labels == label]).tolist():
-        seen = data.parts[(data.labels == label) & (data.objects == number)]  # pyright: ignore[reportOptionalSubscript]
+        seen = parts[(data.labels == label) & (data.objects == number)]
         share = np.array([(seen == name).sum() for name in names]) / max((seen > 0).sum(), 1)
         whole += [number] * bool((share >= LEAST_SHARE).all())
     return np.array(whole, dtype=np.int64)
@@ -99,16 +99,26 @@ def first_views(data: ObjectViews, rows: Int64[ndarray, "n"], views: int) -> Int
     return np.sort(np.concatenate(chosen)).astype(np.int64)
 
 
+def true_maps(data: ObjectViews) -> Int16[ndarray, "n H W"]:
+    """The set's true part maps.
+
+    Raises:
+        InputError: a set without.
+    """
+    if data.parts is None:
+        raise InputError(f"{data.name} has no part maps: choose a set whose parts have names.")
+    return data.parts
+
+
 def category_parts(data: ObjectViews) -> list[list[int]]:
     """Of every class, the numbers in ``data.part_names`` of the true parts that its pictures show, ascending.
 
     Raises:
         InputError: a set without named true parts.
     """
-    if data.parts is None:
-        raise InputError(f"{data.name} has no part maps.")
+    parts = true_maps(data)
     return [
-        np.setdiff1d(np.unique(data.parts[data.labels == label]), [0]).tolist()
+        np.setdiff1d(np.unique(parts[data.labels == label]), [0]).tolist()
         for label in range(len(data.class_names))
     ]
 
@@ -122,8 +132,8 @@ def fill_figure(parts: Integer[ndarray, "H W"], figure: Bool[ndarray, "H W"]) ->
     inside = np.where(figure, parts, -1).astype(np.int64)
     if (inside < 0).all():
         return inside
-    y, x = distance_transform_edt(inside < 0, return_distances=False, return_indices=True)
-    return np.where(figure, inside[y, x], -1)
+    nearest: Any = distance_transform_edt(inside < 0, return_distances=False, return_indices=True)
+    return np.where(figure, inside[tuple(nearest)], -1)
 
 
 def overlap_table(

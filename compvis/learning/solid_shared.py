@@ -34,6 +34,7 @@ from compvis.parsing.solid_image import SIDE
 from compvis.render.contract import SceneRenderer
 
 _REACH = 1.5  # of the first ellipsoid: half the space that is searched for an object
+_UPRIGHT = 2.0  # weight of heights beside widths where the space is divided: parts of furniture are stacked
 _RIM = 0.01  # share of an object's carved points beyond its box on each side
 
 
@@ -157,10 +158,14 @@ def learn_shared(
         of_picture = torch.from_numpy(objects)
         each = Boxes(boxes.middle[of_picture], boxes.half[of_picture])
         points, symmetric = carve_boxes(poses, figure, each, settings)
-        shared = divide(points, symmetric, settings, seed) if len(points) >= 16 else first
+        weight = torch.tensor([1.0, _UPRIGHT, 1.0])
+        if len(points) >= 16:
+            shared = divide(points * weight, symmetric, settings, seed)
+        else:
+            shared = replace(one_ellipsoid(), log_size=weight.log()[None])
         fitted = []
         for k, own in enumerate(rows):
-            start = stretch(shared, boxes.middle[k], boxes.half[k])
+            start = stretch(shared, boxes.middle[k], boxes.half[k] / weight)
             fitted.append(
                 improve(start, poses.select(own), figure[own], render, steps, (2.0, 0.6), settings.rate)
             )
