@@ -122,10 +122,14 @@ class SolidClassifier(GrammarClassifier):
         masks: Any = None,
         viewpoints: Any = None,
         progress: Callable[[int], None] | None = None,
+        objects: Any = None,
     ) -> "SolidClassifier":
         """Learn every category's parts, forgetting earlier ones.
 
         Without masks the figure is told from the colours of each picture's rim, which serves plain backgrounds.
+        With ``objects`` (n,), which say which pictures show the same object (numbers or names, unique within a
+        category), parts are shared by all objects of a category and each object is an alternative: better where
+        objects differ in shape rather than colour and parts must mean the same.
 
         Raises:
             InputError: images, labels, masks or viewpoints that cannot be used, or a figure without a pixel.
@@ -135,6 +139,9 @@ class SolidClassifier(GrammarClassifier):
         if viewpoints is None:
             raise InputError("Solids are learned from posed photographs: give viewpoints, (n, 2) degrees.")
         check_viewpoints(viewpoints, len(pictures))
+        which = None if objects is None else np.asarray(objects)
+        if which is not None and which.shape != (len(pictures),):
+            raise InputError(f"Give one object a picture, ({len(pictures)},), not {which.shape}.")
         given = check_masks(masks, pictures)
         seen = view_photographs(pictures, given)
         if not (seen.figure > 0.5).flatten(1).any(1).all():
@@ -146,7 +153,7 @@ class SolidClassifier(GrammarClassifier):
             raise InputError("Figure and ground are learned from masks: give masks, or no photographs.")
         rgb = _figure_colours(pictures, given, seen)
         view = torch.as_tensor(np.asarray(viewpoints), dtype=torch.float32)
-        model.learn(seen, rgb, view, targets.numpy(), progress)
+        model.learn(seen, rgb, view, targets.numpy(), progress, which)
         self.model: Any = model
         self.classes_ = classes
         return self

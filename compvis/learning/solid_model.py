@@ -24,6 +24,7 @@ from compvis.learning.solid_fit import (
     try_kinds,
 )
 from compvis.learning.solid_options import SolidOptions
+from compvis.learning.solid_shared import learn_shared
 from compvis.likelihood.backdrop import learn_backdrop
 from compvis.likelihood.solid_colour import ColourPredictive, learn_colours
 from compvis.parsing.solid_image import SolidViews, Surroundings, frame_scenes, to_lab, view_photographs
@@ -96,6 +97,7 @@ class SolidModel:
         view: Float[Tensor, "n 2"],
         labels: np.ndarray,
         progress: Callable[[int], None] | None = None,
+        objects: np.ndarray | None = None,
     ) -> None:
         """Learn every category.
 
@@ -104,11 +106,18 @@ class SolidModel:
             view: azimuth and elevation of each picture, degrees.
             labels: class numbers 0, 1, ..., each present.
             progress: called with the number of pictures that are learned so far.
+            objects: number of the object that each picture shows, where that is known. Then a category is one
+                division into parts with one alternative an object (:mod:`compvis.learning.solid_shared`).
         """
         categories, done = [], 0
         for c in range(int(labels.max()) + 1):
             rows = torch.from_numpy(np.flatnonzero(labels == c))
-            categories.append(self._learn_category(seen.select(rows), rgb[rows], view[rows]))
+            own = seen.select(rows)
+            if objects is None:
+                categories.append(self._learn_category(own, rgb[rows], view[rows]))
+            else:
+                number = np.unique(objects[rows.numpy()], return_inverse=True)[1]
+                categories.append(self._learn_shared(own, rgb[rows], view[rows], number))
             done += len(rows)
             if progress is not None:
                 progress(done)
@@ -189,6 +198,15 @@ class SolidModel:
             ]
         )
         return SolidCategory(tuple(templates), tuple(int((groups == g).sum()) for g in range(len(found))))
+
+    def _learn_shared(
+        self, seen: SolidViews, rgb: Float[Tensor, "n 3"], view: Float[Tensor, "n 2"], objects: np.ndarray
+    ) -> SolidCategory:
+        options = self.options
+        found = learn_shared(seen.figure, view, objects, options.fit, self.render, options.seed)
+        colour = [rgb[torch.from_numpy(objects == k)].mean(0) for k in range(len(found))]
+        templates = tuple(as_template(*one, own) for one, own in zip(found, colour, strict=True))
+        return SolidCategory(templates, tuple(np.bincount(objects).tolist()))
 
     def _shape(
         self,
