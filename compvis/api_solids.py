@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -26,6 +27,8 @@ from compvis.likelihood.solid_figure import FigureLikelihood
 from compvis.parsing.solid_image import SIDE, SolidViews, view_photographs
 from compvis.parsing.solid_library import draw_tokens
 from compvis.parsing.solid_parser import RefinedTokens, part_map, refine_tokens, token_tree
+from compvis.render.contract import SceneRenderer
+from compvis.render.registry import build_renderer, describe_renderer
 from compvis.tree import ParseTree
 
 _GROUPS = {"fit": FitSettings, "prior": SolidPrior, "figure": FigureLikelihood}
@@ -79,6 +82,10 @@ class SolidClassifier(GrammarClassifier):
         fit, prior, figure: changed fields of :class:`compvis.learning.solid_fit.FitSettings`,
             :class:`compvis.grammar.solid.SolidPrior` and
             :class:`compvis.likelihood.solid_figure.FigureLikelihood`, by name.
+        renderer: draws the solids to learn, to propose and to parse: any with ``with_softness`` behind the contract
+            :class:`compvis.render.contract.SceneRenderer`, such as
+            :class:`compvis.render.pytorch3d.PyTorch3DRenderer`; None is ours,
+            :class:`compvis.render.solids_renderer.SolidRenderer`.
         options: further fields of :class:`compvis.learning.solid_options.SolidOptions`.
 
     Raises:
@@ -92,9 +99,12 @@ class SolidClassifier(GrammarClassifier):
         fit: Mapping[str, Any] | None = None,
         prior: Mapping[str, Any] | None = None,
         figure: Mapping[str, Any] | None = None,
+        renderer: SceneRenderer | None = None,
         **options: Any,
     ) -> None:
         self.domain = domain
+        if renderer is not None:
+            options["renderer"] = renderer
         given = {"fit": fit, "prior": prior, "figure": figure}
         try:
             groups = {
@@ -147,6 +157,21 @@ class SolidClassifier(GrammarClassifier):
     def pretrain(self, images: Any, labels: Any, groups: Any = None) -> "SolidClassifier":
         """Refused: there is no background set of solids. Raises InputError."""
         raise InputError("Solids have no background set: call fit.")
+
+    def with_renderer(self, renderer: SceneRenderer) -> "SolidClassifier":
+        """The same grammar drawn by another renderer, for instance where PyTorch3D is not installed.
+
+        Raises:
+            InputError: a renderer without ``with_softness``, or nothing learned yet.
+        """
+        self._require_fit()
+        try:
+            options = replace(self.options, renderer=renderer)
+        except ValueError as error:
+            raise InputError(f"This renderer cannot be used: {error}") from error
+        other = copy(self)
+        other.options, other.model = options, self.model.with_options(options)
+        return other
 
     def log_evidence(
         self, images: Any, progress: Callable[[int], None] | None = None, masks: Any = None
@@ -305,11 +330,18 @@ class SolidClassifier(GrammarClassifier):
     def _to_state(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, torch.Tensor]]:
         kept = {f.name: getattr(self.options, f.name) for f in fields(self.options) if f.name != "renderer"}
         options = {name: asdict(value) if name in _GROUPS else value for name, value in kept.items()}
+        try:
+            options["renderer"] = describe_renderer(self.options.renderer)
+        except ValueError as error:
+            raise InputError(f"This model cannot be saved, only model.with_renderer(...): {error}") from error
         return options, *solid_to_state(self.model)
 
     @classmethod
     def _restore(cls, description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> "SolidClassifier":
-        model = cls(description["domain"], **description["options"])
+        options = dict(description["options"])
+        if "renderer" in options:
+            options["renderer"] = build_renderer(options["renderer"])
+        model = cls(description["domain"], **options)
         model.classes_ = np.asarray(description["classes"])
         model.model = solid_from_state(description["model"], tensors, model.options)
         return model

@@ -1,6 +1,7 @@
 """The solid model: categories learned from posed photographs, photographs weighed against them."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -56,6 +57,12 @@ class SolidModel:
                 self.grammar, self.render(self.options.softness), self.options.step
             )
         return self._library
+
+    def with_options(self, options: SolidOptions) -> "SolidModel":
+        """What was learned, under other options for answering."""
+        other = copy(self)
+        other.options, other._library = options, None
+        return other
 
     def render(self, softness: float):
         """The renderer with a blur in working pixels."""
