@@ -43,6 +43,7 @@ class SolidParse:
         image: (H, W, 3) uint8.
         label: the category. log_evidence: log p(figure, colour | category), nats of independent observations.
         viewpoint: azimuth, elevation, roll in degrees, of the refined best hypothesis.
+        proposal: the same of the likeliest proposal, before any refinement.
         viewpoint_spread: root mean square angle in degrees between this and the viewpoints of the library by
             their posterior probability.
         tree: object and parts, with their values; leaves carry rotation, centre and size in the world frame.
@@ -58,6 +59,7 @@ class SolidParse:
     label: Any
     log_evidence: float
     viewpoint: tuple[float, float, float]
+    proposal: tuple[float, float, float]
     viewpoint_spread: float
     tree: ParseTree
     scores: tuple[tuple[str, str, float], ...]
@@ -193,7 +195,7 @@ class SolidClassifier(GrammarClassifier):
         return self.classes_[best]
 
     def parse(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, image: Any, mask: Any = None, alternatives: int = 2, steps: int = 30
+        self, image: Any, mask: Any = None, alternatives: int = 2, steps: int = 30, label: Any = None
     ) -> SolidParse:
         """Explain one photograph (H, W, 3): category, viewpoint, parts, what is hidden, and other categories.
 
@@ -201,13 +203,20 @@ class SolidClassifier(GrammarClassifier):
             mask: (H, W) bool, what is seen of the object; None tells it from the picture's rim.
             alternatives: number of other categories to parse as.
             steps: of refinement through the renderer.
+            label: the category to explain it as; None: that of largest evidence.
+
+        Raises:
+            InputError: an image or mask that cannot be used, or a label that was not learned.
         """
         self._require_fit()
         pixels = image.detach().cpu().numpy() if isinstance(image, torch.Tensor) else np.asarray(image)
         pictures = check_photographs(pixels[None]).cpu()
         seen = _view(pictures, None if mask is None else np.asarray(mask)[None])
         evidence = self.model.log_evidence(seen)[0]
-        order = np.argsort(-evidence)[: alternatives + 1].tolist()
+        order = np.argsort(-evidence).tolist()
+        if label is not None:
+            order.insert(0, order.pop(order.index(self._number(label))))
+        order = order[: alternatives + 1]
         parses = [self._parse_as(pictures[0], seen, c, float(evidence[c]), steps) for c in order]
         return replace(parses[0], alternatives=tuple(parses[1:]))
 
@@ -218,12 +227,10 @@ class SolidClassifier(GrammarClassifier):
             label: one of ``classes_``. spread: share of the prior's standard deviations.
         """
         self._require_fit()
-        found = np.flatnonzero(self.classes_ == label)
-        if len(found) != 1:
-            raise InputError(f"There is no class {label!r}; the classes are {self.classes_.tolist()}.")
+        category = self._number(label)
         if n < 1:
             raise InputError(f"Ask for at least one exemplar, not n={n}.")
-        category, generator = int(found[0]), torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
         images, trees = [], []
         for _ in range(n):
             weights = self.model.grammar.categories[category].log_weights().exp()
@@ -232,6 +239,12 @@ class SolidClassifier(GrammarClassifier):
             images.append(image)
             trees.append(tree)
         return np.stack(images), trees
+
+    def _number(self, label: Any) -> int:
+        found = np.flatnonzero(self.classes_ == label)
+        if len(found) != 1:
+            raise InputError(f"There is no class {label!r}; the classes are {self.classes_.tolist()}.")
+        return int(found[0])
 
     def _draw_one(
         self, category: int, alternative: int, spread: float, generator: torch.Generator
@@ -275,9 +288,7 @@ class SolidClassifier(GrammarClassifier):
             seen, templates, view, middle, shares, options.prior, options.figure, options.renderer, steps
         )
         best = int((found.log_likelihood + found.log_prior).argmax())
-        return self._assemble(
-            picture, seen, evidence, found, best, places[best], view[best : best + 1], middle[best : best + 1]
-        )
+        return self._assemble(picture, seen, evidence, found, best, places[best], view, middle)
 
     def _assemble(
         self,
@@ -290,17 +301,18 @@ class SolidClassifier(GrammarClassifier):
         view: torch.Tensor,
         middle: torch.Tensor,
     ) -> SolidParse:
-        model = self.model
+        """The hypothesis ``best`` as a parse; ``view`` and ``middle`` are those of all proposals, best first."""
+        model, one = self.model, slice(best, best + 1)
         template = model.grammar.template(*place)
-        values = found.values.select(slice(best, best + 1))
-        placed = place_parts(stack_templates([template]), values, view, self.options.prior, middle)
+        values = found.values.select(one)
+        placed = place_parts(stack_templates([template]), values, view[one], self.options.prior, middle[one])
         names = [str(name) for name in self.classes_.tolist()]
         rules = solid_rules(model.grammar, names)
         tree, scores = token_tree(rules, *place, template, values, placed, names[place[0]])
         scores.append(("object", "figure", float(found.log_likelihood[best])))
         drawn = replace(
             found.rendering,
-            **{f.name: getattr(found.rendering, f.name)[best : best + 1] for f in fields(found.rendering)},
+            **{f.name: getattr(found.rendering, f.name)[one] for f in fields(found.rendering)},
         )
         size = tuple(picture.shape[1:])
         owner = _to_image(part_map(drawn, template).numpy(), seen, size, -1)
@@ -311,6 +323,7 @@ class SolidClassifier(GrammarClassifier):
             label=self.classes_[place[0]].item(),
             log_evidence=evidence,
             viewpoint=tuple(found.view[best].tolist()),  # pyright: ignore[reportArgumentType]
+            proposal=tuple(view[0].tolist()),  # pyright: ignore[reportArgumentType]
             viewpoint_spread=self._viewpoint_spread(seen, place[0], found.view[best]),
             tree=tree,
             scores=tuple(scores),

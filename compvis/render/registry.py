@@ -19,7 +19,7 @@ def describe_renderer(renderer: SceneRenderer) -> dict[str, Any]:
     """
     for name, kind in SCENE_RENDERERS.items():
         if isinstance(renderer, kind):
-            return {"name": name, "settings": asdict(renderer)}
+            return {"name": name, "settings": asdict(renderer)}  # pyright: ignore[reportArgumentType]
     raise ValueError(
         f"{type(renderer).__name__} has no name: use {' or '.join(k.__name__ for k in SCENE_RENDERERS.values())}."
     )
