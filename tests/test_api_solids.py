@@ -108,6 +108,15 @@ def test_a_parse_says_where_parts_are_and_how_far_it_is_sure(model):
     assert {"category", "alternative", "view", "offset", "figure"} <= total
 
 
+def test_a_parse_can_be_asked_for_as_a_category(model):
+    images, _, masks, _ = photograph(1, seed=4)
+    parse = model.parse(images[0], masks[0], alternatives=1, label="post")
+    assert parse.label == "post"
+    assert parse.alternatives[0].label == "ball"
+    with pytest.raises(InputError, match="no class"):
+        model.parse(images[0], masks[0], label="zebra")
+
+
 def test_what_an_occluder_hides_is_reported(model):
     images, labels, masks, _ = photograph(3, seed=5)
     ball = int(np.flatnonzero(labels == "ball")[0])
