@@ -18,6 +18,7 @@ from compvis.data.check_photographs import check_masks, check_photographs, check
 from compvis.data.views import view_directions
 from compvis.grammar.solid import SolidPrior, SolidValues, place_parts, solid_rules, stack_templates
 from compvis.inspection.solid_page import solid_page
+from compvis.learning.figure_ground import FigureGroundSettings
 from compvis.learning.ink_model import posterior
 from compvis.learning.solid_fit import FitSettings
 from compvis.learning.solid_model import SolidModel
@@ -31,7 +32,16 @@ from compvis.render.contract import SceneRenderer
 from compvis.render.registry import build_renderer, describe_renderer
 from compvis.tree import ParseTree
 
-_GROUPS = {"fit": FitSettings, "prior": SolidPrior, "figure": FigureLikelihood}
+_GROUPS = {
+    "fit": FitSettings,
+    "prior": SolidPrior,
+    "figure": FigureLikelihood,
+    "figure_ground": FigureGroundSettings,
+}
+_UNSAVED = (
+    "renderer",
+    "photographs",
+)  # the first is described by name; what the others taught is in the model
 _PROPOSALS = 4  # refined for each category of a parse
 
 
@@ -51,7 +61,7 @@ class SolidParse:
         rendering: what the tree draws, (H, W, 3) uint8 on black.
         parts: (H, W) number of the part that owns each pixel, -1 for none; the same number is the same part of
             the category in every picture.
-        hidden: (H, W) True where the object must be but is not seen.
+        hidden: (H, W) True where the object must be but something in front is seen.
         alternatives: the parses as other categories, best first.
     """
 
@@ -81,9 +91,9 @@ class SolidClassifier(GrammarClassifier):
     in the picture is evidence; learn and ask at one scale.
 
     Args:
-        fit, prior, figure: changed fields of :class:`compvis.learning.solid_fit.FitSettings`,
-            :class:`compvis.grammar.solid.SolidPrior` and
-            :class:`compvis.likelihood.solid_figure.FigureLikelihood`, by name.
+        fit, prior, figure, figure_ground: changed fields of :class:`compvis.learning.solid_fit.FitSettings`,
+            :class:`compvis.grammar.solid.SolidPrior`, :class:`compvis.likelihood.solid_figure.FigureLikelihood` and
+            :class:`compvis.learning.figure_ground.FigureGroundSettings`, by name.
         renderer: draws the solids to learn, to propose and to parse: any with ``with_softness`` behind the contract
             :class:`compvis.render.contract.SceneRenderer`, such as
             :class:`compvis.render.pytorch3d.PyTorch3DRenderer`; None is ours,
@@ -101,13 +111,14 @@ class SolidClassifier(GrammarClassifier):
         fit: Mapping[str, Any] | None = None,
         prior: Mapping[str, Any] | None = None,
         figure: Mapping[str, Any] | None = None,
+        figure_ground: Mapping[str, Any] | None = None,
         renderer: SceneRenderer | None = None,
         **options: Any,
     ) -> None:
         self.domain = domain
         if renderer is not None:
             options["renderer"] = renderer
-        given = {"fit": fit, "prior": prior, "figure": figure}
+        given = {"fit": fit, "prior": prior, "figure": figure, "figure_ground": figure_ground}
         try:
             groups = {
                 name: kind(
@@ -139,11 +150,16 @@ class SolidClassifier(GrammarClassifier):
         if viewpoints is None:
             raise InputError("Solids are learned from posed photographs: give viewpoints, (n, 2) degrees.")
         check_viewpoints(viewpoints, len(pictures))
-        seen = _view(pictures, masks)
+        given = check_masks(masks, pictures)
+        seen = view_photographs(pictures, given)
         if not (seen.figure > 0.5).flatten(1).any(1).all():
             raise InputError("A training photograph has no figure: give masks that are true on the object.")
         model = SolidModel(self.options)
-        rgb = _figure_colours(pictures, masks, seen)
+        if given is not None:
+            model.learn_surroundings(pictures, given)
+        elif self.options.photographs is not None:
+            raise InputError("Figure and ground are learned from masks: give masks, or no photographs.")
+        rgb = _figure_colours(pictures, given, seen)
         view = torch.as_tensor(np.asarray(viewpoints), dtype=torch.float32)
         model.learn(seen, rgb, view, targets.numpy(), progress)
         self.model: Any = model
@@ -183,7 +199,8 @@ class SolidClassifier(GrammarClassifier):
         A composite likelihood: ``figure.temperature`` pixels count as one independent observation.
         """
         self._require_fit()
-        return self.model.log_evidence(_view(check_photographs(images).cpu(), masks))
+        pictures = check_photographs(images).cpu()
+        return self.model.log_evidence(self.model.view(pictures, check_masks(masks, pictures)))
 
     def predict_proba(self, images: Any, masks: Any = None) -> np.ndarray:
         """Probabilities (n, classes), columns ``classes_``: softmax of the evidence."""
@@ -211,7 +228,8 @@ class SolidClassifier(GrammarClassifier):
         self._require_fit()
         pixels = image.detach().cpu().numpy() if isinstance(image, torch.Tensor) else np.asarray(image)
         pictures = check_photographs(pixels[None]).cpu()
-        seen = _view(pictures, None if mask is None else np.asarray(mask)[None])
+        given = None if mask is None else np.asarray(mask)[None]
+        seen = self.model.view(pictures, check_masks(given, pictures))
         evidence = self.model.log_evidence(seen)[0]
         order = np.argsort(-evidence).tolist()
         if label is not None:
@@ -276,16 +294,12 @@ class SolidClassifier(GrammarClassifier):
         model, options = self.model, self.options
         proposals = model.propose(seen, category, _PROPOSALS)
         library = model.library
-        places = [model.grammar.templates[t] for _, t, _, _ in proposals]
-        view = library.views[[v for _, _, v, _ in proposals]]
-        middle = torch.stack([library.middle[t, v] for _, t, v, _ in proposals])
-        # Where some of it is hidden, the object's middle is that of the picture rather than of what is seen.
-        shares = [share for *_, share in proposals]
-        moved = torch.tensor(shares)[:, None] > 0
-        middle = torch.where(moved, middle + seen.offset, middle)
+        places = [model.grammar.templates[t] for _, t, _ in proposals]
+        view = library.views[[v for *_, v in proposals]]
+        middle = torch.stack([library.middle[t, v] for _, t, v in proposals])
         templates = [model.grammar.template(*place) for place in places]
         found = refine_tokens(
-            seen, templates, view, middle, shares, options.prior, options.figure, options.renderer, steps
+            seen, templates, view, middle, options.prior, options.figure, options.renderer, steps
         )
         # By the figure alone: the prior density at an optimum counts some sixty values that a figure hardly decides,
         # and led to wrong viewpoints on validation objects.
@@ -319,7 +333,7 @@ class SolidClassifier(GrammarClassifier):
         size = tuple(picture.shape[1:])
         owner = _to_image(part_map(drawn, template).numpy(), seen, size, -1)
         covered = _to_image((drawn.coverage[0] > 0.5).numpy(), seen, size, False)
-        figure = _to_image((seen.figure[0] > 0.5).numpy(), seen, size, False)
+        shown = _to_image((seen.figure[0] + seen.ground[0] > 0.5).numpy(), seen, size, False)
         return SolidParse(
             image=_to_bytes(picture.permute(1, 2, 0).numpy()),
             label=self.classes_[place[0]].item(),
@@ -331,7 +345,7 @@ class SolidClassifier(GrammarClassifier):
             scores=tuple(scores),
             rendering=_to_image(_to_bytes(drawn.colour[0].numpy()), seen, size, 0),
             parts=owner.astype(np.int64),
-            hidden=covered & ~figure,
+            hidden=covered & ~shown,
         )
 
     def _viewpoint_spread(self, seen: SolidViews, category: int, view: torch.Tensor) -> float:
@@ -343,7 +357,7 @@ class SolidClassifier(GrammarClassifier):
         return float(np.sqrt((share * angle**2).sum()))
 
     def _to_state(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, torch.Tensor]]:
-        kept = {f.name: getattr(self.options, f.name) for f in fields(self.options) if f.name != "renderer"}
+        kept = {f.name: getattr(self.options, f.name) for f in fields(self.options) if f.name not in _UNSAVED}
         options = {name: asdict(value) if name in _GROUPS else value for name, value in kept.items()}
         try:
             options["renderer"] = describe_renderer(self.options.renderer)
@@ -362,17 +376,15 @@ class SolidClassifier(GrammarClassifier):
         return model
 
 
-def _view(pictures: torch.Tensor, masks: Any) -> SolidViews:
-    return view_photographs(pictures, check_masks(masks, pictures))
-
-
-def _figure_colours(pictures: torch.Tensor, masks: Any, seen: SolidViews) -> Float[torch.Tensor, "n 3"]:
+def _figure_colours(
+    pictures: torch.Tensor, masks: Bool[torch.Tensor, "n H W"] | None, seen: SolidViews
+) -> Float[torch.Tensor, "n 3"]:
     """Mean colour (red, green, blue) of each figure."""
     if masks is None:
         weight = seen.figure[:, None]
         small = torch.nn.functional.interpolate(pictures, size=weight.shape[2:], mode="area")
         return (small * weight).sum((2, 3)) / weight.sum((2, 3)).clamp_min(1e-6)
-    weight = check_masks(masks, pictures)[:, None].float()  # pyright: ignore[reportOptionalSubscript]
+    weight = masks[:, None].float()
     return (pictures * weight).sum((2, 3)) / weight.sum((2, 3)).clamp_min(1.0)
 
 
