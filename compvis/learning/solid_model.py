@@ -1,6 +1,7 @@
 """The solid model: categories learned from posed photographs, photographs weighed against them."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -52,6 +53,8 @@ class SolidModel:
         self.options = options
         self.surroundings = Surroundings()
         self._library: ViewLibrary | None = None
+        # A parse asks for the scores of the same photograph several times.
+        self._scored: tuple[SolidViews, Tensor] | None = None
 
     @property
     def library(self) -> ViewLibrary:
@@ -61,6 +64,12 @@ class SolidModel:
                 self.grammar, self.render(self.options.softness), self.options.step
             )
         return self._library
+
+    def with_options(self, options: SolidOptions) -> "SolidModel":
+        """What was learned, under other options for answering."""
+        other = copy(self)
+        other.options, other._library, other._scored = options, None, None
+        return other
 
     def render(self, softness: float):
         """The renderer with a blur in working pixels."""
@@ -131,7 +140,7 @@ class SolidModel:
             [max(len(one.templates), min(3, sum(one.counts))) for one in categories],
             len(categories),
         )
-        self._library = None
+        self._library, self._scored = None, None
 
     def log_evidence(self, seen: SolidViews) -> Float[np.ndarray, "n c"]:
         """log p(figure, mean colour | category), nats of independent observations.
@@ -167,9 +176,12 @@ class SolidModel:
 
     def _proposal_scores(self, seen: SolidViews) -> Float[Tensor, "n t v"]:
         """log p(figure, template, viewpoint | category)."""
-        library = self.library
-        weights = torch.cat([one.log_weights() for one in self.grammar.categories])
-        return library.score(seen, self.options.figure) + weights[:, None] + library.log_area
+        if self._scored is None or self._scored[0] is not seen:
+            library = self.library
+            weights = torch.cat([one.log_weights() for one in self.grammar.categories])
+            scores = library.score(seen, self.options.figure) + weights[:, None] + library.log_area
+            self._scored = seen, scores
+        return self._scored[1]
 
     def _colour_scores(self, seen: SolidViews) -> Float[Tensor, "n c"]:
         colour = mean_colours(seen)
