@@ -19,6 +19,7 @@ from compvis.grammar.solid import SolidPrior, SolidValues, place_parts, solid_ru
 from compvis.inspection.solid_page import solid_page
 from compvis.learning.ink_model import posterior
 from compvis.learning.solid_fit import FitSettings
+from compvis.learning.solid_latent import LatentSettings
 from compvis.learning.solid_model import SolidModel
 from compvis.learning.solid_options import SolidOptions
 from compvis.learning.solid_state import solid_from_state, solid_to_state
@@ -28,7 +29,7 @@ from compvis.parsing.solid_library import draw_tokens
 from compvis.parsing.solid_parser import RefinedTokens, part_map, refine_tokens, token_tree
 from compvis.tree import ParseTree
 
-_GROUPS = {"fit": FitSettings, "prior": SolidPrior, "figure": FigureLikelihood}
+_GROUPS = {"fit": FitSettings, "latent": LatentSettings, "prior": SolidPrior, "figure": FigureLikelihood}
 _PROPOSALS = 4  # refined for each category of a parse
 
 
@@ -72,12 +73,14 @@ class SolidClassifier(GrammarClassifier):
     """Learn 3D parts of categories from a few posed photographs; answer by rendering them.
 
     Images are (n, H, W, 3), uint8 or float in [0, 1]; masks (n, H, W) bool, true on what is seen of the object;
-    viewpoints (n, 2) degrees, azimuth and elevation above the horizon (:mod:`compvis.geometry`). An object's size
-    in the picture is evidence; learn and ask at one scale.
+    viewpoints (n, 2) degrees, azimuth and elevation above the horizon (:mod:`compvis.geometry`), NaN in rows where
+    they are not known, None where none is: those are inferred with the shape, in a frame that known ones of the
+    category fix and that is free about the vertical where there are none (:mod:`compvis.learning.solid_latent`).
+    An object's size in the picture is evidence; learn and ask at one scale.
 
     Args:
-        fit, prior, figure: changed fields of :class:`compvis.learning.solid_fit.FitSettings`,
-            :class:`compvis.grammar.solid.SolidPrior` and
+        fit, latent, prior, figure: changed fields of :class:`compvis.learning.solid_fit.FitSettings`,
+            :class:`compvis.learning.solid_latent.LatentSettings`, :class:`compvis.grammar.solid.SolidPrior` and
             :class:`compvis.likelihood.solid_figure.FigureLikelihood`, by name.
         options: further fields of :class:`compvis.learning.solid_options.SolidOptions`.
 
@@ -90,12 +93,13 @@ class SolidClassifier(GrammarClassifier):
         domain: str = "solids",
         *,
         fit: Mapping[str, Any] | None = None,
+        latent: Mapping[str, Any] | None = None,
         prior: Mapping[str, Any] | None = None,
         figure: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
         self.domain = domain
-        given = {"fit": fit, "prior": prior, "figure": figure}
+        given = {"fit": fit, "latent": latent, "prior": prior, "figure": figure}
         try:
             groups = {
                 name: kind(
@@ -118,22 +122,25 @@ class SolidClassifier(GrammarClassifier):
         """Learn every category's parts, forgetting earlier ones.
 
         Without masks the figure is told from the colours of each picture's rim, which serves plain backgrounds.
+        Afterwards ``viewpoints_`` (n, 2) and ``viewpoint_spread_`` (n,) hold the pictures' viewpoints, degrees, given
+        or inferred, and the root mean square angle of the posterior about them (0 where given); they are not saved
+        with the model.
 
         Raises:
             InputError: images, labels, masks or viewpoints that cannot be used, or a figure without a pixel.
         """
         pictures = check_photographs(images).cpu()
         classes, targets = encode_labels(labels, len(pictures))
-        if viewpoints is None:
-            raise InputError("Solids are learned from posed photographs: give viewpoints, (n, 2) degrees.")
         check_viewpoints(viewpoints, len(pictures))
         seen = _view(pictures, masks)
         if not (seen.figure > 0.5).flatten(1).any(1).all():
             raise InputError("A training photograph has no figure: give masks that are true on the object.")
         model = SolidModel(self.options)
         rgb = _figure_colours(pictures, masks, seen)
-        view = torch.as_tensor(np.asarray(viewpoints), dtype=torch.float32)
-        model.learn(seen, rgb, view, targets.numpy(), progress)
+        given = np.full((len(pictures), 2), np.nan) if viewpoints is None else np.asarray(viewpoints)
+        view = torch.as_tensor(given, dtype=torch.float32)
+        view, spread = model.learn(seen, rgb, view, targets.numpy(), progress)
+        self.viewpoints_, self.viewpoint_spread_ = view.double().numpy(), spread.double().numpy()
         self.model: Any = model
         self.classes_ = classes
         return self

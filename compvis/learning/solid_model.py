@@ -22,6 +22,7 @@ from compvis.learning.solid_fit import (
     one_ellipsoid,
     try_kinds,
 )
+from compvis.learning.solid_latent import infer_viewpoints
 from compvis.learning.solid_options import SolidOptions
 from compvis.likelihood.solid_colour import ColourPredictive, learn_colours
 from compvis.parsing.solid_image import SolidViews
@@ -68,18 +69,23 @@ class SolidModel:
         view: Float[Tensor, "n 2"],
         labels: np.ndarray,
         progress: Callable[[int], None] | None = None,
-    ) -> None:
-        """Learn every category.
+    ) -> tuple[Float[Tensor, "n 2"], Float[Tensor, " n"]]:
+        """Learn every category; returns the pictures' viewpoints and their spread, degrees (0 where given).
 
         Args:
             rgb: mean colour of each figure, for drawing.
-            view: azimuth and elevation of each picture, degrees.
+            view: azimuth and elevation of each picture, degrees; NaN where they are to be inferred.
             labels: class numbers 0, 1, ..., each present.
             progress: called with the number of pictures that are learned so far.
         """
-        categories, done = [], 0
+        categories, done, view, spread = [], 0, view.clone(), torch.zeros(len(view))
         for c in range(int(labels.max()) + 1):
             rows = torch.from_numpy(np.flatnonzero(labels == c))
+            if view[rows].isnan().any():
+                own = seen.select(rows)
+                groups = group_pictures(own, self.options.alternatives, self.options.pictures)
+                found = infer_viewpoints(own, view[rows], torch.from_numpy(groups), self.options.latent)
+                view[rows], spread[rows] = found.view, found.spread
             categories.append(self._learn_category(seen.select(rows), rgb[rows], view[rows]))
             done += len(rows)
             if progress is not None:
@@ -92,6 +98,7 @@ class SolidModel:
             len(categories),
         )
         self._library = None
+        return view, spread
 
     def log_evidence(self, seen: SolidViews) -> Float[np.ndarray, "n c"]:
         """log p(figure, mean colour | category), nats of independent observations.

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from compvis.grammar.solid import SolidPrior
 from compvis.learning.solid_fit import FitSettings
+from compvis.learning.solid_latent import LatentSettings
 from compvis.likelihood.solid_figure import FigureLikelihood
 from compvis.render.contract import SceneRenderer
 from compvis.render.solids_renderer import SolidRenderer
@@ -14,7 +15,7 @@ class SolidOptions:
     """All settings of :class:`compvis.learning.solid_model.SolidModel`.
 
     Args:
-        fit, prior, figure: see their classes.
+        fit, latent, prior, figure: see their classes.
         renderer: draws the leaves; any renderer of solids with ``with_softness``.
         alternatives: most alternatives a category; pictures are grouped by colour.
         pictures: least pictures for each alternative, on average.
@@ -25,6 +26,7 @@ class SolidOptions:
     """
 
     fit: FitSettings = field(default_factory=FitSettings)
+    latent: LatentSettings = field(default_factory=LatentSettings)
     prior: SolidPrior = field(default_factory=SolidPrior)
     figure: FigureLikelihood = field(default_factory=FigureLikelihood)
     renderer: SceneRenderer = field(default_factory=SolidRenderer)
