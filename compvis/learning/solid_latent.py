@@ -47,11 +47,11 @@ class LatentSettings:
 
     side: pixels and voxels along the frame. step: degrees between azimuths at the horizon. hypotheses: viewpoints of
     a picture that carve and paint. starts: simple solids, each with a bump at three heights of one end. finalists:
-    of these that go on to the groups. rounds, last: (temperature, blur in pixels) of every round of expectation
-    maximisation, before and after the pictures are divided into groups. allowed: shares of votes against a voxel
-    that are tried. pixels: working pixels for each independent observation. colour_weight: of the colours' log density
-    beside the figure's. deviation: standard deviation of colours, Lab / 100. enough: known viewpoints of a category
-    with which no other start is needed.
+    of these that go on to the groups. temperatures, blurs (pixels): of every round of expectation maximisation before
+    the pictures are divided into groups; last_ of those after. allowed: shares of votes against a voxel that are
+    tried. pixels: working pixels for each independent observation. colour_weight: of the colours' log density beside
+    the figure's. deviation: standard deviation of colours, Lab / 100. enough: known viewpoints of a category with
+    which no other start is needed.
     """
 
     side: int = 24
@@ -59,8 +59,10 @@ class LatentSettings:
     hypotheses: int = 8
     starts: int = 3
     finalists: int = 2
-    rounds: tuple[tuple[float, float], ...] = ((6, 1), (4, 0.8), (3, 0.6), (2, 0.3), (1.5, 0), (1, 0))
-    last: tuple[tuple[float, float], ...] = ((3, 0.6), (2.5, 0.4), (2, 0), (1.5, 0), (1, 0), (1, 0))
+    temperatures: tuple[float, ...] = (6.0, 4.0, 3.0, 2.0, 1.5, 1.0)
+    blurs: tuple[float, ...] = (1.0, 0.8, 0.6, 0.3, 0.0, 0.0)
+    last_temperatures: tuple[float, ...] = (3.0, 2.5, 2.0, 1.5, 1.0, 1.0)
+    last_blurs: tuple[float, ...] = (0.6, 0.4, 0.0, 0.0, 0.0, 0.0)
     allowed: tuple[float, ...] = (0.08, 0.15, 0.25, 0.35)
     pixels: float = 12.0
     colour_weight: float = 0.4
@@ -72,8 +74,10 @@ class LatentSettings:
             raise ValueError(
                 "hypotheses, starts and finalists must be at least 1, side at least 8, step above 0."
             )
-        if not (self.rounds and self.last and self.allowed):
-            raise ValueError("Give latent at least one of rounds, last and allowed.")
+        if not (self.temperatures and self.last_temperatures and self.allowed):
+            raise ValueError("Give latent at least one of temperatures, last_temperatures and allowed.")
+        if len(self.temperatures) != len(self.blurs) or len(self.last_temperatures) != len(self.last_blurs):
+            raise ValueError("Give one blur for each temperature.")
         if min(self.pixels, self.deviation) <= 0 or self.colour_weight < 0:
             raise ValueError("pixels and deviation must be above 0, colour_weight at least 0.")
 
@@ -144,7 +148,7 @@ class _Search:
         """The finalists of simple solids, best first."""
         bodies = _simple_solids(self.rays, self.pictures, self.temperature)[: self.settings.starts]
         starts = [self._first(_solid(self.rays, *body, bump)) for body in bodies for bump in _BUMPS]
-        found = [self.improve(one, self.settings.rounds) for one in starts]
+        found = [self.improve(one) for one in starts]
         return sorted(found, key=lambda one: -one.evidence)[: self.settings.finalists]
 
     def from_known(self) -> list[_State]:
@@ -156,7 +160,7 @@ class _Search:
             share = own._share(torch.zeros(len(rows), len(self.rays.views)), 1.0)
             hull = own._carve(share, torch.zeros(len(self.rays.views), 2), symmetric)
             hull = own._carve(share, hull.centre, symmetric)
-            states.append(self.improve(self._first(hull, symmetric), self.settings.rounds))
+            states.append(self.improve(self._first(hull, symmetric)))
         return states
 
     def turn_to_known(self, state: _State) -> _State:
@@ -173,7 +177,7 @@ class _Search:
             hull=replace(state.hull, centre=state.hull.centre[sources[best]]),
             symmetric=state.symmetric and float(turns[best]) % 180 == 0,
         )
-        return self.improve(turned, self.settings.rounds)
+        return self.improve(turned)
 
     def by_groups(self, state: _State) -> _State:
         """Every group's own solid, from the viewpoints of the one that they share; scores of all pictures."""
@@ -181,15 +185,19 @@ class _Search:
         for group in self.pictures.group.unique():
             rows = (self.pictures.group == group).nonzero()[:, 0]
             own = replace(self, pictures=self.pictures.select(rows), fixed=self.fixed[rows])
-            found = own.improve(replace(state, score=state.score[rows]), self.settings.last)
+            found = own.improve(replace(state, score=state.score[rows]), last=True)
             score[rows] = found.score
             evidence += found.evidence
         return replace(state, score=score, evidence=evidence)
 
-    def improve(self, state: _State, rounds: tuple[tuple[float, float], ...]) -> _State:
-        """The state of largest evidence among those after each round."""
+    def improve(self, state: _State, last: bool = False) -> _State:
+        """The state of largest evidence among those after each round, of the last rounds or of the first."""
         settings, pictures, found = self.settings, self.pictures, []
         score, hull = state.score, state.hull
+        if last:
+            rounds = zip(settings.last_temperatures, settings.last_blurs, strict=True)
+        else:
+            rounds = zip(settings.temperatures, settings.blurs, strict=True)
         for temperature, width in rounds:
             share = self._share(score, temperature)
             hull = self._carve(share, hull.centre, state.symmetric)
@@ -209,7 +217,7 @@ class _Search:
         return max(found, key=lambda one: one.evidence)
 
     def _first(self, hull: Hull, symmetric: bool = True) -> _State:
-        return _State(self._blurred(hull, self.settings.rounds[0][1]), hull, symmetric, -torch.inf)
+        return _State(self._blurred(hull, self.settings.blurs[0]), hull, symmetric, -torch.inf)
 
     def _blurred(self, hull: Hull, width: float) -> Float[Tensor, "n v"]:
         return compare(blur(self.pictures.figure, width), blur(hull.coverage, width), self.temperature)
@@ -239,9 +247,7 @@ class _Search:
         return float(torch.where(self.fixed >= 0, known, latent).sum())
 
 
-def _simple_solids(
-    rays: Rays, pictures: Pictures, temperature: float
-) -> list[tuple[int, tuple[float, float, float]]]:
+def _simple_solids(rays: Rays, pictures: Pictures, temperature: float) -> list[tuple[int, list[float]]]:
     """Kind (0 ellipsoid, 1 upright cylinder, 2 box) and half extents of simple solids, the most evident first.
 
     An ellipsoid of half extents d is seen as an ellipse of second moments P diag(d^2) P' / 4, whatever the view P:
@@ -271,7 +277,7 @@ def _simple_solids(
     return [(kind, size) for _, kind, size in sorted(found, reverse=True)]
 
 
-def _solid(rays: Rays, kind: int, size: tuple[float, float, float], bump: float | None = None) -> Hull:
+def _solid(rays: Rays, kind: int, size: list[float], bump: float | None = None) -> Hull:
     """A simple solid, with a bump at one end (x > 0) at a height in half heights: what has no ends has no azimuth."""
     place = rays.middle / torch.tensor(size)
     body = (
