@@ -17,6 +17,7 @@ from compvis.data.check_photographs import check_masks, check_photographs, check
 from compvis.data.views import view_directions
 from compvis.grammar.solid import SolidPrior, SolidValues, place_parts, solid_rules, stack_templates
 from compvis.inspection.solid_page import solid_page
+from compvis.learning.figure_ground import FigureGroundSettings
 from compvis.learning.ink_model import posterior
 from compvis.learning.solid_fit import FitSettings
 from compvis.learning.solid_latent import LatentSettings
@@ -29,7 +30,14 @@ from compvis.parsing.solid_library import draw_tokens
 from compvis.parsing.solid_parser import RefinedTokens, part_map, refine_tokens, token_tree
 from compvis.tree import ParseTree
 
-_GROUPS = {"fit": FitSettings, "latent": LatentSettings, "prior": SolidPrior, "figure": FigureLikelihood}
+_GROUPS = {
+    "fit": FitSettings,
+    "latent": LatentSettings,
+    "prior": SolidPrior,
+    "figure": FigureLikelihood,
+    "figure_ground": FigureGroundSettings,
+}
+_UNSAVED = ("renderer", "photographs")  # a saved model names neither: what was learned from them is in it
 _PROPOSALS = 4  # refined for each category of a parse
 
 
@@ -48,7 +56,7 @@ class SolidParse:
         rendering: what the tree draws, (H, W, 3) uint8 on black.
         parts: (H, W) number of the part that owns each pixel, -1 for none; the same number is the same part of
             the category in every picture.
-        hidden: (H, W) True where the object must be but is not seen.
+        hidden: (H, W) True where the object must be but something in front is seen.
         alternatives: the parses as other categories, best first.
     """
 
@@ -79,9 +87,10 @@ class SolidClassifier(GrammarClassifier):
     An object's size in the picture is evidence; learn and ask at one scale.
 
     Args:
-        fit, latent, prior, figure: changed fields of :class:`compvis.learning.solid_fit.FitSettings`,
-            :class:`compvis.learning.solid_latent.LatentSettings`, :class:`compvis.grammar.solid.SolidPrior` and
-            :class:`compvis.likelihood.solid_figure.FigureLikelihood`, by name.
+        fit, latent, prior, figure, figure_ground: changed fields of :class:`compvis.learning.solid_fit.FitSettings`,
+            :class:`compvis.learning.solid_latent.LatentSettings`, :class:`compvis.grammar.solid.SolidPrior`,
+            :class:`compvis.likelihood.solid_figure.FigureLikelihood` and
+            :class:`compvis.learning.figure_ground.FigureGroundSettings`, by name.
         options: further fields of :class:`compvis.learning.solid_options.SolidOptions`.
 
     Raises:
@@ -96,10 +105,17 @@ class SolidClassifier(GrammarClassifier):
         latent: Mapping[str, Any] | None = None,
         prior: Mapping[str, Any] | None = None,
         figure: Mapping[str, Any] | None = None,
+        figure_ground: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
         self.domain = domain
-        given = {"fit": fit, "latent": latent, "prior": prior, "figure": figure}
+        given = {
+            "fit": fit,
+            "latent": latent,
+            "prior": prior,
+            "figure": figure,
+            "figure_ground": figure_ground,
+        }
         try:
             groups = {
                 name: kind(
@@ -132,13 +148,18 @@ class SolidClassifier(GrammarClassifier):
         pictures = check_photographs(images).cpu()
         classes, targets = encode_labels(labels, len(pictures))
         check_viewpoints(viewpoints, len(pictures))
-        seen = _view(pictures, masks)
+        given = check_masks(masks, pictures)
+        seen = view_photographs(pictures, given)
         if not (seen.figure > 0.5).flatten(1).any(1).all():
             raise InputError("A training photograph has no figure: give masks that are true on the object.")
         model = SolidModel(self.options)
-        rgb = _figure_colours(pictures, masks, seen)
-        given = np.full((len(pictures), 2), np.nan) if viewpoints is None else np.asarray(viewpoints)
-        view = torch.as_tensor(given, dtype=torch.float32)
+        if given is not None:
+            model.learn_surroundings(pictures, given)
+        elif self.options.photographs is not None:
+            raise InputError("Figure and ground are learned from masks: give masks, or no photographs.")
+        rgb = _figure_colours(pictures, given, seen)
+        posed = np.full((len(pictures), 2), np.nan) if viewpoints is None else np.asarray(viewpoints)
+        view = torch.as_tensor(posed, dtype=torch.float32)
         view, spread = model.learn(seen, rgb, view, targets.numpy(), progress)
         self.viewpoints_, self.viewpoint_spread_ = view.double().numpy(), spread.double().numpy()
         self.model: Any = model
@@ -163,7 +184,8 @@ class SolidClassifier(GrammarClassifier):
         A composite likelihood: ``figure.temperature`` pixels count as one independent observation.
         """
         self._require_fit()
-        return self.model.log_evidence(_view(check_photographs(images).cpu(), masks))
+        pictures = check_photographs(images).cpu()
+        return self.model.log_evidence(self.model.view(pictures, check_masks(masks, pictures)))
 
     def predict_proba(self, images: Any, masks: Any = None) -> np.ndarray:
         """Probabilities (n, classes), columns ``classes_``: softmax of the evidence."""
@@ -187,7 +209,8 @@ class SolidClassifier(GrammarClassifier):
         self._require_fit()
         pixels = image.detach().cpu().numpy() if isinstance(image, torch.Tensor) else np.asarray(image)
         pictures = check_photographs(pixels[None]).cpu()
-        seen = _view(pictures, None if mask is None else np.asarray(mask)[None])
+        given = None if mask is None else np.asarray(mask)[None]
+        seen = self.model.view(pictures, check_masks(given, pictures))
         evidence = self.model.log_evidence(seen)[0]
         order = np.argsort(-evidence)[: alternatives + 1].tolist()
         parses = [self._parse_as(pictures[0], seen, c, float(evidence[c]), steps) for c in order]
@@ -245,16 +268,12 @@ class SolidClassifier(GrammarClassifier):
         model, options = self.model, self.options
         proposals = model.propose(seen, category, _PROPOSALS)
         library = model.library
-        places = [model.grammar.templates[t] for _, t, _, _ in proposals]
-        view = library.views[[v for _, _, v, _ in proposals]]
-        middle = torch.stack([library.middle[t, v] for _, t, v, _ in proposals])
-        # Where some of it is hidden, the object's middle is that of the picture rather than of what is seen.
-        shares = [share for *_, share in proposals]
-        moved = torch.tensor(shares)[:, None] > 0
-        middle = torch.where(moved, middle + seen.offset, middle)
+        places = [model.grammar.templates[t] for _, t, _ in proposals]
+        view = library.views[[v for *_, v in proposals]]
+        middle = torch.stack([library.middle[t, v] for _, t, v in proposals])
         templates = [model.grammar.template(*place) for place in places]
         found = refine_tokens(
-            seen, templates, view, middle, shares, options.prior, options.figure, options.renderer, steps
+            seen, templates, view, middle, options.prior, options.figure, options.renderer, steps
         )
         best = int((found.log_likelihood + found.log_prior).argmax())
         return self._assemble(
@@ -287,7 +306,7 @@ class SolidClassifier(GrammarClassifier):
         size = tuple(picture.shape[1:])
         owner = _to_image(part_map(drawn, template).numpy(), seen, size, -1)
         covered = _to_image((drawn.coverage[0] > 0.5).numpy(), seen, size, False)
-        figure = _to_image((seen.figure[0] > 0.5).numpy(), seen, size, False)
+        shown = _to_image((seen.figure[0] + seen.ground[0] > 0.5).numpy(), seen, size, False)
         return SolidParse(
             image=_to_bytes(picture.permute(1, 2, 0).numpy()),
             label=self.classes_[place[0]].item(),
@@ -298,7 +317,7 @@ class SolidClassifier(GrammarClassifier):
             scores=tuple(scores),
             rendering=_to_image(_to_bytes(drawn.colour[0].numpy()), seen, size, 0),
             parts=owner.astype(np.int64),
-            hidden=covered & ~figure,
+            hidden=covered & ~shown,
         )
 
     def _viewpoint_spread(self, seen: SolidViews, category: int, view: torch.Tensor) -> float:
@@ -310,7 +329,7 @@ class SolidClassifier(GrammarClassifier):
         return float(np.sqrt((share * angle**2).sum()))
 
     def _to_state(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, torch.Tensor]]:
-        kept = {f.name: getattr(self.options, f.name) for f in fields(self.options) if f.name != "renderer"}
+        kept = {f.name: getattr(self.options, f.name) for f in fields(self.options) if f.name not in _UNSAVED}
         options = {name: asdict(value) if name in _GROUPS else value for name, value in kept.items()}
         return options, *solid_to_state(self.model)
 
@@ -322,17 +341,15 @@ class SolidClassifier(GrammarClassifier):
         return model
 
 
-def _view(pictures: torch.Tensor, masks: Any) -> SolidViews:
-    return view_photographs(pictures, check_masks(masks, pictures))
-
-
-def _figure_colours(pictures: torch.Tensor, masks: Any, seen: SolidViews) -> Float[torch.Tensor, "n 3"]:
+def _figure_colours(
+    pictures: torch.Tensor, masks: Bool[torch.Tensor, "n H W"] | None, seen: SolidViews
+) -> Float[torch.Tensor, "n 3"]:
     """Mean colour (red, green, blue) of each figure."""
     if masks is None:
         weight = seen.figure[:, None]
         small = torch.nn.functional.interpolate(pictures, size=weight.shape[2:], mode="area")
         return (small * weight).sum((2, 3)) / weight.sum((2, 3)).clamp_min(1e-6)
-    weight = check_masks(masks, pictures)[:, None].float()  # pyright: ignore[reportOptionalSubscript]
+    weight = masks[:, None].float()
     return (pictures * weight).sum((2, 3)) / weight.sum((2, 3)).clamp_min(1.0)
 
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import AgglomerativeClustering
 from torch import Tensor
 
 from compvis.grammar.solid import SolidCategory, SolidGrammar, SolidTemplate
+from compvis.learning.figure_ground import learn_figure_ground
 from compvis.learning.solid_fit import (
     Leaves,
     Poses,
@@ -24,8 +25,9 @@ from compvis.learning.solid_fit import (
 )
 from compvis.learning.solid_latent import infer_viewpoints
 from compvis.learning.solid_options import SolidOptions
+from compvis.likelihood.backdrop import learn_backdrop
 from compvis.likelihood.solid_colour import ColourPredictive, learn_colours
-from compvis.parsing.solid_image import SolidViews
+from compvis.parsing.solid_image import SolidViews, Surroundings, frame_scenes, to_lab, view_photographs
 from compvis.parsing.solid_library import ViewLibrary
 
 # Range of the bins of colours along L, a and b (Lab / 100), and the standard deviation of a bin.
@@ -39,6 +41,7 @@ class SolidModel:
     Attributes:
         grammar: categories in the order of the class numbers.
         colours: predictive density of each category's mean colour.
+        surroundings: what was learned of backgrounds and occluders.
         library: every template from all around, drawn when first needed.
     """
 
@@ -47,6 +50,7 @@ class SolidModel:
 
     def __init__(self, options: SolidOptions) -> None:
         self.options = options
+        self.surroundings = Surroundings()
         self._library: ViewLibrary | None = None
 
     @property
@@ -61,6 +65,30 @@ class SolidModel:
     def render(self, softness: float):
         """The renderer with a blur in working pixels."""
         return self.options.renderer.with_softness(softness)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def view(
+        self, images: Float[Tensor, "n 3 H W"], masks: Bool[Tensor, "n H W"] | None = None
+    ) -> SolidViews:
+        """Photographs as the learned model sees them."""
+        return view_photographs(images, masks, self.surroundings)
+
+    def learn_surroundings(
+        self,
+        images: Float[Tensor, "n 3 H W"],
+        masks: Bool[Tensor, "n H W"],
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Learn the training pictures' backdrop, and figure and ground where there are photographs to learn from."""
+        options, net = self.options, None
+        if options.photographs is not None:
+            net = learn_figure_ground(
+                frame_scenes(images, masks),
+                options.photographs,
+                options.figure_ground,
+                options.seed,
+                progress,
+            )
+        self.surroundings = Surroundings(learn_backdrop(to_lab(images), masks.cpu().numpy()), net)
 
     def learn(
         self,
@@ -90,7 +118,10 @@ class SolidModel:
             done += len(rows)
             if progress is not None:
                 progress(done)
-        self.grammar = SolidGrammar(tuple(categories), self.options.prior)
+        self.grammar = SolidGrammar(
+            tuple(recombine(one, self.options.recombined, self.options.seed) for one in categories),
+            self.options.prior,
+        )
         self.colours = learn_colours(
             mean_colours(seen),
             labels.tolist(),
@@ -103,8 +134,8 @@ class SolidModel:
     def log_evidence(self, seen: SolidViews) -> Float[np.ndarray, "n c"]:
         """log p(figure, mean colour | category), nats of independent observations.
 
-        The figure's likelihood is summed over alternatives, viewpoints (uniform over the upper half of the
-        sphere) and shares that may be hidden; the colour's is a Student t.
+        The figure's likelihood is summed over alternatives and viewpoints (uniform over the upper half of the
+        sphere); the colour's is a Student t.
         """
         scores = self._proposal_scores(seen)
         found = torch.stack(
@@ -116,29 +147,27 @@ class SolidModel:
         )
         return (found + self._colour_scores(seen)).double().numpy()
 
-    def propose(self, seen: SolidViews, category: int, count: int) -> list[tuple[float, int, int, float]]:
-        """The best (log score, template, viewpoint, hidden share) of one photograph (n = 1) in a category."""
+    def propose(self, seen: SolidViews, category: int, count: int) -> list[tuple[float, int, int]]:
+        """The best (log score, template, viewpoint) of one photograph (n = 1) in a category."""
         scores = self._proposal_scores(seen)[0]
         members = self._members(category)
         best = scores[members].flatten().topk(count)
-        v, k = scores.shape[1:]
-        shares = self.options.figure.hidden
+        v = scores.shape[1]
         return [
-            (value, members[place // (v * k)], place // k % v, shares[place % k])
+            (value, members[place // v], place % v)
             for value, place in zip(best.values.tolist(), best.indices.tolist(), strict=True)
         ]
 
     def viewpoint_posterior(self, seen: SolidViews, category: int) -> Float[np.ndarray, "v"]:
         """Probability of each viewpoint of the library, of one photograph (n = 1) in a category."""
         scores = self._proposal_scores(seen)[0, self._members(category)]
-        return scores.logsumexp((0, 2)).softmax(0).double().numpy()
+        return scores.logsumexp(0).softmax(0).double().numpy()
 
-    def _proposal_scores(self, seen: SolidViews) -> Float[Tensor, "n t v k"]:
-        """log p(figure, template, viewpoint, hidden share | category)."""
-        library, likelihood = self.library, self.options.figure
+    def _proposal_scores(self, seen: SolidViews) -> Float[Tensor, "n t v"]:
+        """log p(figure, template, viewpoint | category)."""
+        library = self.library
         weights = torch.cat([one.log_weights() for one in self.grammar.categories])
-        scores = library.score(seen, likelihood)
-        return scores + weights[:, None, None] + library.log_area[:, None] + likelihood.log_hidden()
+        return library.score(seen, self.options.figure) + weights[:, None] + library.log_area
 
     def _colour_scores(self, seen: SolidViews) -> Float[Tensor, "n c"]:
         colour = mean_colours(seen)
@@ -269,3 +298,26 @@ def align_parts(templates: list[SolidTemplate]) -> list[SolidTemplate]:
         }
         aligned.append(replace(one, **chosen, present=present))
     return aligned
+
+
+def recombine(category: SolidCategory, count: int, seed: int) -> SolidCategory:
+    """The category with ``count`` more alternatives, each part of which is that part of a random learned one.
+
+    New objects of a category have parts like those of several known objects (Geman, Potter and Chi, "Composition
+    systems", 2002). Each weighs as much as a learned alternative does on average. One alternative has nothing to
+    recombine.
+    """
+    learned = category.templates
+    if len(learned) < 2:
+        return category
+    generator = torch.Generator().manual_seed(seed)
+    stacked = {name: torch.stack([one.tensors()[name] for one in learned]) for name in learned[0].tensors()}
+    parts = torch.arange(len(learned[0].kind))
+    weight = max(1, round(sum(category.counts) / len(learned)))
+    further = []
+    for _ in range(count):
+        source = torch.randint(len(learned), (len(parts),), generator=generator)
+        chosen = {name: value[source, parts] for name, value in stacked.items() if name != "pixels"}
+        if chosen["present"].any():
+            further.append(SolidTemplate(**chosen, pixels=stacked["pixels"].log().mean().exp()))
+    return SolidCategory((*learned, *further), (*category.counts, *(weight for _ in further)))

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from compvis.data.backgrounds import Photographs
 from compvis.grammar.solid import SolidPrior
+from compvis.learning.figure_ground import FigureGroundSettings
 from compvis.learning.solid_fit import FitSettings
 from compvis.learning.solid_latent import LatentSettings
 from compvis.likelihood.solid_figure import FigureLikelihood
@@ -15,30 +17,36 @@ class SolidOptions:
     """All settings of :class:`compvis.learning.solid_model.SolidModel`.
 
     Args:
-        fit, latent, prior, figure: see their classes.
+        fit, latent, prior, figure, figure_ground: see their classes.
+        photographs: of other things, to learn figure and ground from, for answers without masks; without them
+            the figure is told from the colours of a picture's rim, which serves plain backgrounds.
         renderer: draws the leaves; any renderer of solids with ``with_softness``.
         alternatives: most alternatives a category; pictures are grouped by colour.
         pictures: least pictures for each alternative, on average.
+        recombined: further alternatives of each category, that take every part from one of those learned.
         softness: blur of the library's coverage, working pixels.
         step: degrees between the library's azimuths at the horizon.
         colour_weight: of the colour's log density beside the figure's.
-        seed: of the division into parts.
+        seed: of the division into parts, of recombinations and of the learning of figure and ground.
     """
 
     fit: FitSettings = field(default_factory=FitSettings)
     latent: LatentSettings = field(default_factory=LatentSettings)
     prior: SolidPrior = field(default_factory=SolidPrior)
     figure: FigureLikelihood = field(default_factory=FigureLikelihood)
+    figure_ground: FigureGroundSettings = field(default_factory=FigureGroundSettings)
+    photographs: Photographs | None = None
     renderer: SceneRenderer = field(default_factory=SolidRenderer)
     alternatives: int = 3
     pictures: int = 4
+    recombined: int = 9
     softness: float = 0.8
     step: float = 10.0
     colour_weight: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.alternatives < 1 or self.pictures < 1:
-            raise ValueError("alternatives and pictures must be at least 1.")
+        if self.alternatives < 1 or self.pictures < 1 or self.recombined < 0:
+            raise ValueError("alternatives and pictures must be at least 1, recombined at least 0.")
         if not hasattr(self.renderer, "with_softness"):
             raise ValueError("The renderer of solids must have with_softness.")

@@ -8,7 +8,10 @@ from torch import Tensor
 from compvis.grammar.solid import SolidCategory, SolidGrammar, SolidTemplate
 from compvis.learning.solid_model import SolidModel
 from compvis.learning.solid_options import SolidOptions
+from compvis.likelihood.backdrop import Backdrop
 from compvis.likelihood.solid_colour import ColourPredictive
+from compvis.parsing.figure_ground import FigureGroundNet
+from compvis.parsing.solid_image import Surroundings
 
 
 def solid_to_state(model: SolidModel) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -20,6 +23,11 @@ def solid_to_state(model: SolidModel) -> tuple[dict[str, Any], dict[str, Tensor]
     for c, colour in enumerate(model.colours):
         tensors[f"{c}/colour_mean"] = colour.mean.contiguous()
         tensors[f"{c}/colour_scale"] = colour.scale.contiguous()
+    around = model.surroundings
+    if around.backdrop is not None:
+        tensors["backdrop"] = around.backdrop.histogram.contiguous()
+    if around.net is not None:
+        tensors |= {f"net/{name}": value.contiguous() for name, value in around.net.state_dict().items()}
     record = {
         "counts": [list(one.counts) for one in model.grammar.categories],
         "freedom": [one.freedom for one in model.colours],
@@ -48,4 +56,13 @@ def solid_from_state(
         ColourPredictive(tensors[f"{c}/colour_mean"], tensors[f"{c}/colour_scale"], freedom)
         for c, freedom in enumerate(record["freedom"])
     ]
+    backdrop = Backdrop(tensors["backdrop"]) if "backdrop" in tensors else None
+    weights = {name[4:]: value for name, value in tensors.items() if name.startswith("net/")}
+    net = FigureGroundNet() if weights else None
+    if net is not None:
+        try:
+            net.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ValueError(f"The network of figure and ground does not fit: {error}") from error
+    model.surroundings = Surroundings(backdrop, net)
     return model

@@ -1,6 +1,6 @@
 """Photographs as the parser of solids sees them: who is figure, in which colour, in a square frame."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -9,32 +9,49 @@ from jaxtyping import Bool, Float, Shaped
 from skimage.color import rgb2lab
 from torch import Tensor
 
+from compvis.likelihood.backdrop import Backdrop
+from compvis.parsing.figure_ground import FigureGroundNet
+
 SIDE = 48  # working pixels along the frame
 _WINDOW = 0.96  # side of the frame over the larger side of the picture
 _BANDWIDTH = 0.04  # of the background's colours, Lab / 100
 _FIGURE_DENSITY = 2.0  # of a figure's colour, anywhere in Lab / 100
+_UNKNOWN = 0.15  # of the figure's area: what may lie unnoticed between figure and background
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What is known of the things about objects.
+
+    backdrop: the colours that were behind the objects in training; None where they are not known.
+    net: proposes figures in photographs without a mask; without it they are told from the picture's rim.
+    """
+
+    backdrop: Backdrop | None = None
+    net: FigureGroundNet | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class SolidViews:
     """n photographs in their working frames of :data:`SIDE` pixels.
 
-    The frame keeps the picture's scale (an object's size in the picture is evidence too) and is centred on the
-    figure's bounding box.
+    The frame keeps the picture's scale (an object's size in the picture is evidence too). It is centred on the
+    figure's bounding box; on the picture where there is no mask or where something may hide parts of the object,
+    since what is left of it does not tell its middle.
 
     Attributes:
         figure: share of each pixel that is figure, in [0, 1]; a probability where no mask was given.
+        ground: share of each pixel that is background; the rest may have the object behind it.
         colour: CIE Lab / 100, mean over the figure's share of the pixel (over the pixel where there is none).
         origin: image position (x, y) of the frame's upper left corner, pixels.
         scale: image pixels along a working pixel.
-        offset: where the picture's own middle lies relative to the frame's, working pixels (x, y).
     """
 
     figure: Float[Tensor, "n S S"]
+    ground: Float[Tensor, "n S S"]
     colour: Float[Tensor, "n S S 3"]
     origin: Float[Tensor, "n 2"]
     scale: Float[Tensor, " n"]
-    offset: Float[Tensor, "n 2"]
 
     def __len__(self) -> int:
         return len(self.figure)
@@ -44,21 +61,69 @@ class SolidViews:
         return SolidViews(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
+@dataclass(frozen=True, eq=False)
+class FramedScenes:
+    """n pictures in frames about the pictures' middles, for learning what surrounds objects.
+
+    Attributes:
+        plain: colours as they are, Lab / 100. colour: of the figure alone, where there is some in the pixel.
+        figure: share of each pixel that is figure.
+    """
+
+    plain: Float[Tensor, "n S S 3"]
+    colour: Float[Tensor, "n S S 3"]
+    figure: Float[Tensor, "n S S"]
+
+
+def frame_scenes(images: Float[Tensor, "n 3 H W"], masks: Bool[Tensor, "n H W"]) -> FramedScenes:
+    """Frame pictures of whole objects (colours in [0, 1]) with their masks."""
+    plain, colour, figure = [], [], []
+    for lab, mask in zip(to_lab(images), masks.cpu().numpy(), strict=True):
+        none = np.zeros(mask.shape, np.float32)
+        plain.append(_view(lab, none, none, None)[2])
+        share, _, own, _, _ = _view(lab, mask, none, None)
+        colour.append(own)
+        figure.append(share)
+    return FramedScenes(torch.stack(plain), torch.stack(colour), torch.stack(figure))
+
+
+def to_lab(images: Float[Tensor, "n 3 H W"]) -> Float[np.ndarray, "n H W 3"]:
+    """CIE Lab / 100 of colours in [0, 1]."""
+    return np.stack([rgb2lab(image.permute(1, 2, 0).cpu().numpy()) / 100 for image in images])
+
+
 def view_photographs(
-    images: Float[Tensor, "n 3 H W"], masks: Bool[Tensor, "n H W"] | None = None
+    images: Float[Tensor, "n 3 H W"],
+    masks: Bool[Tensor, "n H W"] | None = None,
+    surroundings: Surroundings = Surroundings(),
 ) -> SolidViews:
-    """Frame photographs for parsing; without masks the figure is told from the colours of the picture's rim.
+    """Frame photographs for parsing.
 
     Args:
         images: colours in [0, 1].
         masks: True on what is seen of the object. A mask without a single pixel leaves the frame in the middle.
+        surroundings: tells background from what is in front, and figures where there are no masks.
     """
-    views = [_view(image, None if masks is None else masks[n]) for n, image in enumerate(images)]
-    columns = zip(*views, strict=True) if views else [[]] * 5
-    empty = [(0, SIDE, SIDE), (0, SIDE, SIDE, 3), (0, 2), (0,), (0, 2)]
-    return SolidViews(
-        *(torch.stack(list(c)) if c else torch.zeros(e) for c, e in zip(columns, empty, strict=True))
-    )
+    if not len(images):
+        empty = [(0, SIDE, SIDE), (0, SIDE, SIDE), (0, SIDE, SIDE, 3), (0, 2), (0,)]
+        return SolidViews(*(torch.zeros(e) for e in empty))
+    views = []
+    for n, lab in enumerate(to_lab(images)):
+        if masks is not None:
+            mask = masks[n].cpu().numpy()
+            ground = ~mask if surroundings.backdrop is None else surroundings.backdrop.ground(lab, mask)
+            views.append(_view(lab, mask, ground, _box_middle(mask) if _all_is_told(mask, ground) else None))
+        elif surroundings.net is not None:
+            none = np.zeros(lab.shape[:2], np.float32)
+            views.append(_view(lab, none, none, None))
+        else:
+            figure = tell_figure(lab)
+            views.append(_view(lab, figure, 1 - figure, None))
+    seen = SolidViews(*(torch.stack(list(column)) for column in zip(*views, strict=True)))
+    if masks is None and surroundings.net is not None:
+        figure, ground = surroundings.net.label(seen.colour)
+        seen = replace(seen, figure=figure, ground=ground)
+    return seen
 
 
 def tell_figure(lab: Shaped[np.ndarray, "H W 3"]) -> Shaped[np.ndarray, "H W"]:
@@ -81,39 +146,45 @@ def tell_figure(lab: Shaped[np.ndarray, "H W 3"]) -> Shaped[np.ndarray, "H W"]:
     return figure / (figure + (1 - prior) * background)
 
 
-def _view(image: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    height, width = image.shape[1:]
-    lab = rgb2lab(image.permute(1, 2, 0).cpu().numpy()) / 100
-    share = tell_figure(lab) if mask is None else mask.cpu().numpy().astype(np.float32)
+def _view(
+    lab: Shaped[np.ndarray, "H W 3"],
+    figure: Shaped[np.ndarray, "H W"],
+    ground: Shaped[np.ndarray, "H W"],
+    middle: np.ndarray | None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """One picture in its frame; beyond the picture's edge nothing is known, neither figure nor ground."""
+    height, width = lab.shape[:2]
     side = _WINDOW * max(height, width)
-    if mask is None:
+    if middle is None:
         middle = np.array([width / 2, height / 2])
-    else:
-        middle = _box_middle(share > 0.5)
     step = side / SIDE
     places = (torch.arange(SIDE) + 0.5) * step - side / 2
     x = (places + float(middle[0])) / width * 2 - 1
     y = (places + float(middle[1])) / height * 2 - 1
     grid = torch.stack([x.expand(SIDE, SIDE), y[:, None].expand(SIDE, SIDE)], -1)[None].float()
-    figure = torch.from_numpy(np.asarray(share, np.float32))[None, None]
+    told = torch.from_numpy(np.stack([figure, ground]).astype(np.float32))[None]
     colour = torch.from_numpy(lab.astype(np.float32)).permute(2, 0, 1)[None]
-    both = torch.cat([figure, figure * colour, colour], 1)
+    both = torch.cat([told, told[:, :1] * colour, colour], 1)
     reduce = max(1, round(step))
     if reduce > 1:
         both = F.avg_pool2d(both, reduce, 1, reduce // 2, count_include_pad=False)
     seen = F.grid_sample(both, grid, align_corners=False, padding_mode="border")[0]
-    inside = F.grid_sample(torch.ones(1, 1, height, width), grid, align_corners=False)[0, 0]
-    figure = (seen[0] * (inside > 0.5)).clamp(0, 1)
-    colour = torch.where(seen[0] > 1e-3, seen[1:4] / seen[0].clamp_min(1e-3), seen[4:])
-    picture = torch.tensor([width / 2, height / 2])
-    centre = torch.tensor(middle, dtype=torch.float32)
+    inside = F.grid_sample(torch.ones(1, 1, height, width), grid, align_corners=False)[0, 0] > 0.5
+    shares = (seen[:2] * inside).clamp(0, 1)
+    colour = torch.where(seen[0] > 1e-3, seen[2:5] / seen[0].clamp_min(1e-3), seen[5:])
     return (
-        figure,
+        shares[0],
+        shares[1],
         colour.permute(1, 2, 0).contiguous(),
-        centre - side / 2,
+        torch.tensor(middle, dtype=torch.float32) - side / 2,
         torch.tensor(step),
-        (picture - centre) / step,
     )
+
+
+def _all_is_told(mask: Shaped[np.ndarray, "H W"], ground: Shaped[np.ndarray, "H W"]) -> bool:
+    """Whether nearly all that is not figure is background, so that the mask shows the whole object."""
+    unknown = 1 - mask - ground.astype(np.float64)
+    return float(unknown.clip(0).sum()) < _UNKNOWN * float(mask.sum())
 
 
 def _box_middle(mask: Shaped[np.ndarray, "H W"]) -> np.ndarray:

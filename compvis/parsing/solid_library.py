@@ -99,32 +99,11 @@ class ViewLibrary:
             middle.append(centre)
         return cls(views, log_area, torch.stack(coverage), torch.stack(middle))
 
-    def score(self, seen: SolidViews, likelihood: FigureLikelihood) -> Float[Tensor, "n t v k"]:
-        """log p(figure | template, viewpoint, hidden share), nats, for the k shares of ``likelihood``."""
-        figure = seen.figure.flatten(1)
+    def score(self, seen: SolidViews, likelihood: FigureLikelihood) -> Float[Tensor, "n t v"]:
+        """log p(figure, ground | template, viewpoint), nats."""
         t, v, _ = self.coverage.shape
-        flat = self.coverage.flatten(0, 1)
-        scores = [likelihood.log_prob_all(figure, flat, share).view(-1, t, v) for share in likelihood.hidden]
-        # What is hidden moves the box of what is seen; the object may then lie in the picture's middle.
-        moved = _shift_figures(seen).flatten(1)
-        for k, share in enumerate(likelihood.hidden):
-            if share > 0:
-                again = likelihood.log_prob_all(moved, flat, share).view(-1, t, v)
-                scores[k] = torch.maximum(scores[k], again)
-        return torch.stack(scores, -1)
-
-
-def _shift_figures(seen: SolidViews) -> Float[Tensor, "n S S"]:
-    """The figures with the picture's middle, to the nearest pixel, in the middle of the frame."""
-    moved = torch.zeros_like(seen.figure)
-    for n, (dx, dy) in enumerate(seen.offset.round().int().tolist()):
-        rolled = torch.roll(seen.figure[n], (-dy, -dx), (0, 1))
-        keep = torch.zeros_like(rolled)
-        rows = slice(max(0, -dy), SIDE - max(0, dy))
-        columns = slice(max(0, -dx), SIDE - max(0, dx))
-        keep[rows, columns] = rolled[rows, columns]
-        moved[n] = keep
-    return moved
+        figure, ground = seen.figure.flatten(1), seen.ground.flatten(1)
+        return likelihood.log_prob_all(figure, ground, self.coverage.flatten(0, 1)).view(-1, t, v)
 
 
 def _box_middles(coverage: Float[Tensor, "v S S"]) -> Float[Tensor, "v 2"]:

@@ -46,7 +46,6 @@ def refine_tokens(
     templates: list[SolidTemplate],
     view: Float[Tensor, "h 3"],
     middle: Float[Tensor, "h 2"],
-    hidden: list[float],
     prior: SolidPrior,
     likelihood: FigureLikelihood,
     renderer: SceneRenderer,
@@ -56,7 +55,7 @@ def refine_tokens(
     """Improve proposals of one photograph (n = 1) together, by Adam on log prior + log likelihood.
 
     Args:
-        templates, view, middle, hidden: of each proposal; see :func:`compvis.grammar.solid.place_parts`.
+        templates, view, middle: of each proposal; see :func:`compvis.grammar.solid.place_parts`.
         renderer: with ``with_softness``; the blur falls from 1.5 to 0.7 working pixels.
         rate: of Adam, in standard deviations of the prior.
     """
@@ -64,16 +63,12 @@ def refine_tokens(
     h, q = stacked.kind.shape
     values = SolidValues.zeros(h, q)
     free = {name: tensor.clone().requires_grad_() for name, tensor in values.tensors().items()}
-    figure = seen.figure.expand(h, *seen.figure.shape[1:])
     optimiser = torch.optim.Adam(list(free.values()), lr=rate, betas=(0.7, 0.9))
 
     def weigh(softness: float) -> tuple[Tensor, SolidRendering]:
         blurred = renderer.with_softness(softness)  # pyright: ignore[reportAttributeAccessIssue]
         drawn = draw_tokens(blurred, stacked, SolidValues(**free), view, prior, middle)
-        each = [
-            likelihood.log_prob(figure[k : k + 1], drawn.coverage[k : k + 1], hidden[k]) for k in range(h)
-        ]
-        return torch.cat(each), drawn
+        return likelihood.log_prob(seen.figure, seen.ground, drawn.coverage), drawn
 
     for step in range(steps):
         done = step / max(steps - 1, 1)

@@ -62,7 +62,7 @@ def test_viewpoint_wants_views_of_objects(experiment):
 
 def test_claims_have_the_last_word(composed):
     assert composed("viewpoint", "experiment=eth80_side_to_above").band == "side"
-    assert composed("viewpoint", "experiment=eth80_background_pasted").masks == "learning"
+    assert composed("viewpoint", "experiment=eth80_unmasked").masks == "learning"
     cfg = composed("tune", "experiment=tune_photographs")
     assert cfg.budget == 10
     assert cfg.data.views is None
