@@ -3,7 +3,7 @@
     python experiments/make_scenes.py -m scenes=ikea_roles,ikea_roles_tables     # the pictures, once
     python experiments/parts.py                                 # validation objects, to choose by
     python experiments/parts.py split=test                      # the test objects, for the report
-    python experiments/parts.py experiment=parts_ikea           # the claim; parts_partnet: boxes, the easier one
+    python experiments/parts.py experiment=parts_ikea           # the claim; parts_partnet: boxes
     python experiments/figures.py                               # tables and figures from the records
 
 The model learns from some objects of each category, whose true parts it never sees, and parses pictures of others
