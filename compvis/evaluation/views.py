@@ -18,6 +18,7 @@ from compvis.data.view_splits import in_band, spread_views
 from compvis.data.views import ObjectViews
 from compvis.evaluation.answering import answer_images, fit_model
 from compvis.evaluation.statistics import Interval, cluster_bootstrap_interval
+from compvis.evaluation.viewpoint_errors import viewpoint_errors
 
 MASKS = ("always", "learning", "never")
 VIEWPOINTS = ("always", "some", "never")
@@ -105,7 +106,8 @@ def run_views(
         Rows ``condition`` (``plain`` or shift and severity), ``row`` of `data`, ``object`` (`instances`),
         ``elevation``, ``azimuth``, ``novelty`` (degrees to the nearest learned direction of the class),
         ``achieved`` (the shift's, None when plain), ``label``, ``predicted``, ``correct``, ``failure``,
-        ``seconds``, ``fit_seconds``.
+        ``seconds``, ``fit_seconds``, ``view_error`` (median angle in degrees between the viewpoints that the model
+        inferred for its pictures of the row's class and the true ones; None where it inferred none).
 
     Raises:
         InputError: unknown masks or viewpoints, two shifts of one name and severity, or a class that was not learned.
@@ -120,7 +122,7 @@ def run_views(
         if name in conditions:
             raise InputError(f"There are two shifts {name}: give severities that differ.")
         conditions[name] = shift
-    model, fit_seconds = None, 0.0
+    model, fit_seconds, view_error = None, 0.0, {}
     for name, shift in conditions.items():
         rows = np.array([row for row in test_rows.tolist() if (name, row) not in done], dtype=np.int64)
         achieved: list[float | None] = [None] * len(rows)
@@ -132,7 +134,9 @@ def run_views(
         if not len(rows):
             continue
         if model is None:
-            model, fit_seconds = fit_model(make_model, **_lesson(data.subset(learn_rows), masks, viewpoints))
+            lesson = _lesson(data.subset(learn_rows), masks, viewpoints)
+            model, fit_seconds = fit_model(make_model, **lesson)
+            view_error = _view_errors(model, data.subset(learn_rows), lesson.get("viewpoints"))
         shown = asked.masks if masks == "always" else None
         novelty, instance = view_novelty(data, rows, learn_rows), data.instances()[rows]
         answers = answer_images(model, asked.images, asked.labels, np.arange(len(rows)), batch, shown)
@@ -147,6 +151,7 @@ def run_views(
                 "achieved": achieved[place],
                 **answer,
                 "fit_seconds": fit_seconds,
+                "view_error": view_error.get(int(asked.labels[place])),
             }
 
 
@@ -155,7 +160,8 @@ def summarise_views(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     Returns:
         ``conditions`` (by name: `summarise_condition`), ``accuracy`` of the plain images (of the first condition
-        where there are none), ``failures`` of all, ``seconds_per_image``, ``fit_seconds``.
+        where there are none), ``failures`` of all, ``seconds_per_image``, ``fit_seconds``, ``view_errors`` (by
+        label, of those where viewpoints were inferred).
 
     Raises:
         ValueError: no rows.
@@ -170,6 +176,9 @@ def summarise_views(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "failures": sum(condition["failures"] for condition in conditions.values()),
         "seconds_per_image": float(np.mean([row["seconds"] for row in rows])),
         "fit_seconds": float(np.mean([row["fit_seconds"] for row in rows])),
+        "view_errors": {
+            str(row["label"]): row["view_error"] for row in rows if row.get("view_error") is not None
+        },
     }
 
 
@@ -244,3 +253,19 @@ def _lesson(seen: ObjectViews, masks: str, viewpoints: str) -> dict[str, ndarray
                 pairs[own[np.arange(len(own)) % _KNOWN > 0]] = np.nan
         given["viewpoints"] = pairs
     return {"images": seen.images, "labels": seen.labels, **given}
+
+
+def _view_errors(model: Any, seen: ObjectViews, given: ndarray | None) -> dict[int, float]:
+    """Median error of the inferred viewpoints by label; the frame is free in classes of which none was given."""
+    found = getattr(model, "viewpoints_", None)
+    truth = np.stack([seen.azimuth, seen.elevation], 1)
+    known = np.zeros(len(truth), bool) if given is None else np.isfinite(given[:, 0])
+    if found is None or known.all():
+        return {}
+    errors = {}
+    for label in np.unique(seen.labels[~known]).tolist():
+        own = seen.labels == label
+        asked = own & ~known
+        free = not known[own].any()
+        errors[label] = float(np.median(viewpoint_errors(found[asked], truth[asked], free)))
+    return errors

@@ -190,6 +190,26 @@ def test_viewpoints_are_given_as_told(data, rows, viewpoints, known):
         np.testing.assert_array_equal(given[finite][:, 1], data.elevation[rows[0]][finite])
 
 
+@pytest.mark.parametrize(
+    ("viewpoints", "errors"), [("always", {}), ("some", {"0": 7, "1": 7}), ("never", {"0": 0})]
+)
+def test_errors_of_inferred_viewpoints_are_told(data, rows, viewpoints, errors):
+    class Turned(Brightness):
+        """Finds every latent viewpoint, in a frame that is turned by seven degrees about the vertical."""
+
+        def fit(self, images, labels, masks=None, viewpoints=None):
+            lesson = data.subset(rows[0])
+            self.viewpoints_ = np.stack([lesson.azimuth + 7, 0 * lesson.elevation], 1)
+            return super().fit(images, labels, masks, viewpoints)
+
+    side = data.subset(np.arange(len(data)))
+    object.__setattr__(side, "elevation", 0 * data.elevation)
+    found = summarise_views(list(run_views(Turned, side, *rows, viewpoints=viewpoints)))["view_errors"]
+    assert set(found) == (set() if viewpoints == "always" else {"0", "1"})
+    for label, error in errors.items():
+        assert found[label] == pytest.approx(error, abs=0.01)
+
+
 def test_one_score_for_a_search(data, rows):
     learn, test = rows
     draws = [choose_views(data, learn, 1, 1, seed=seed) for seed in (0, 1)]
