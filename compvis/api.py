@@ -78,7 +78,7 @@ class GrammarClassifier:
 
     Args:
         domain: "ink" (handwriting, sketches) or "solids" (photographs of objects; its arguments are those of
-            :class:`compvis.api_solids.SolidClassifier`).
+            :class:`compvis.api_solids.SolidClassifier`, ``renderer`` among them).
         prior, pose, match: changed fields of the deformation prior, the pose prior and the matcher, by name.
         device: of the matcher, "cpu" or "cuda".
         options: further fields of :class:`compvis.learning.ink_options.InkOptions` (shortlist, temperature, ...).

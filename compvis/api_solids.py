@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -28,6 +29,8 @@ from compvis.likelihood.solid_figure import FigureLikelihood
 from compvis.parsing.solid_image import SIDE, SolidViews, view_photographs
 from compvis.parsing.solid_library import draw_tokens
 from compvis.parsing.solid_parser import RefinedTokens, part_map, refine_tokens, token_tree
+from compvis.render.contract import SceneRenderer
+from compvis.render.registry import build_renderer, describe_renderer
 from compvis.tree import ParseTree
 
 _GROUPS = {
@@ -37,7 +40,10 @@ _GROUPS = {
     "figure": FigureLikelihood,
     "figure_ground": FigureGroundSettings,
 }
-_UNSAVED = ("renderer", "photographs")  # a saved model names neither: what was learned from them is in it
+_UNSAVED = (
+    "renderer",
+    "photographs",
+)  # the first is described by name; what the others taught is in the model
 _PROPOSALS = 4  # refined for each category of a parse
 
 
@@ -49,6 +55,7 @@ class SolidParse:
         image: (H, W, 3) uint8.
         label: the category. log_evidence: log p(figure, colour | category), nats of independent observations.
         viewpoint: azimuth, elevation, roll in degrees, of the refined best hypothesis.
+        proposal: the same of the likeliest proposal, before any refinement.
         viewpoint_spread: root mean square angle in degrees between this and the viewpoints of the library by
             their posterior probability.
         tree: object and parts, with their values; leaves carry rotation, centre and size in the world frame.
@@ -64,6 +71,7 @@ class SolidParse:
     label: Any
     log_evidence: float
     viewpoint: tuple[float, float, float]
+    proposal: tuple[float, float, float]
     viewpoint_spread: float
     tree: ParseTree
     scores: tuple[tuple[str, str, float], ...]
@@ -91,6 +99,10 @@ class SolidClassifier(GrammarClassifier):
             :class:`compvis.learning.solid_latent.LatentSettings`, :class:`compvis.grammar.solid.SolidPrior`,
             :class:`compvis.likelihood.solid_figure.FigureLikelihood` and
             :class:`compvis.learning.figure_ground.FigureGroundSettings`, by name.
+        renderer: draws the solids to learn, to propose and to parse: any with ``with_softness`` behind the contract
+            :class:`compvis.render.contract.SceneRenderer`, such as
+            :class:`compvis.render.pytorch3d.PyTorch3DRenderer`; None is ours,
+            :class:`compvis.render.solids_renderer.SolidRenderer`.
         options: further fields of :class:`compvis.learning.solid_options.SolidOptions`.
 
     Raises:
@@ -106,9 +118,12 @@ class SolidClassifier(GrammarClassifier):
         prior: Mapping[str, Any] | None = None,
         figure: Mapping[str, Any] | None = None,
         figure_ground: Mapping[str, Any] | None = None,
+        renderer: SceneRenderer | None = None,
         **options: Any,
     ) -> None:
         self.domain = domain
+        if renderer is not None:
+            options["renderer"] = renderer
         given = {
             "fit": fit,
             "latent": latent,
@@ -134,10 +149,14 @@ class SolidClassifier(GrammarClassifier):
         masks: Any = None,
         viewpoints: Any = None,
         progress: Callable[[int], None] | None = None,
+        objects: Any = None,
     ) -> "SolidClassifier":
         """Learn every category's parts, forgetting earlier ones.
 
         Without masks the figure is told from the colours of each picture's rim, which serves plain backgrounds.
+        With ``objects`` (n,), which say which pictures show the same object (numbers or names, unique within a
+        category), parts are shared by all objects of a category and each object is an alternative: better where
+        objects differ in shape rather than colour and parts must mean the same.
         Afterwards ``viewpoints_`` (n, 2) and ``viewpoint_spread_`` (n,) hold the pictures' viewpoints, degrees, given
         or inferred, and the root mean square angle of the posterior about them (0 where given); they are not saved
         with the model.
@@ -148,6 +167,9 @@ class SolidClassifier(GrammarClassifier):
         pictures = check_photographs(images).cpu()
         classes, targets = encode_labels(labels, len(pictures))
         check_viewpoints(viewpoints, len(pictures))
+        which = None if objects is None else np.asarray(objects)
+        if which is not None and which.shape != (len(pictures),):
+            raise InputError(f"Give one object a picture, ({len(pictures)},), not {which.shape}.")
         given = check_masks(masks, pictures)
         seen = view_photographs(pictures, given)
         if not (seen.figure > 0.5).flatten(1).any(1).all():
@@ -160,7 +182,7 @@ class SolidClassifier(GrammarClassifier):
         rgb = _figure_colours(pictures, given, seen)
         posed = np.full((len(pictures), 2), np.nan) if viewpoints is None else np.asarray(viewpoints)
         view = torch.as_tensor(posed, dtype=torch.float32)
-        view, spread = model.learn(seen, rgb, view, targets.numpy(), progress)
+        view, spread = model.learn(seen, rgb, view, targets.numpy(), progress, which)
         self.viewpoints_, self.viewpoint_spread_ = view.double().numpy(), spread.double().numpy()
         self.model: Any = model
         self.classes_ = classes
@@ -175,6 +197,21 @@ class SolidClassifier(GrammarClassifier):
     def pretrain(self, images: Any, labels: Any, groups: Any = None) -> "SolidClassifier":
         """Refused: there is no background set of solids. Raises InputError."""
         raise InputError("Solids have no background set: call fit.")
+
+    def with_renderer(self, renderer: SceneRenderer) -> "SolidClassifier":
+        """The same grammar drawn by another renderer, for instance where PyTorch3D is not installed.
+
+        Raises:
+            InputError: a renderer without ``with_softness``, or nothing learned yet.
+        """
+        self._require_fit()
+        try:
+            options = replace(self.options, renderer=renderer)
+        except ValueError as error:
+            raise InputError(f"This renderer cannot be used: {error}") from error
+        other = copy(self)
+        other.options, other.model = options, self.model.with_options(options)
+        return other
 
     def log_evidence(
         self, images: Any, progress: Callable[[int], None] | None = None, masks: Any = None
@@ -197,7 +234,7 @@ class SolidClassifier(GrammarClassifier):
         return self.classes_[best]
 
     def parse(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, image: Any, mask: Any = None, alternatives: int = 2, steps: int = 30
+        self, image: Any, mask: Any = None, alternatives: int = 2, steps: int = 30, label: Any = None
     ) -> SolidParse:
         """Explain one photograph (H, W, 3): category, viewpoint, parts, what is hidden, and other categories.
 
@@ -205,6 +242,10 @@ class SolidClassifier(GrammarClassifier):
             mask: (H, W) bool, what is seen of the object; None tells it from the picture's rim.
             alternatives: number of other categories to parse as.
             steps: of refinement through the renderer.
+            label: the category to explain it as; None: that of largest evidence.
+
+        Raises:
+            InputError: an image or mask that cannot be used, or a label that was not learned.
         """
         self._require_fit()
         pixels = image.detach().cpu().numpy() if isinstance(image, torch.Tensor) else np.asarray(image)
@@ -212,7 +253,10 @@ class SolidClassifier(GrammarClassifier):
         given = None if mask is None else np.asarray(mask)[None]
         seen = self.model.view(pictures, check_masks(given, pictures))
         evidence = self.model.log_evidence(seen)[0]
-        order = np.argsort(-evidence)[: alternatives + 1].tolist()
+        order = np.argsort(-evidence).tolist()
+        if label is not None:
+            order.insert(0, order.pop(order.index(self._number(label))))
+        order = order[: alternatives + 1]
         parses = [self._parse_as(pictures[0], seen, c, float(evidence[c]), steps) for c in order]
         return replace(parses[0], alternatives=tuple(parses[1:]))
 
@@ -223,12 +267,10 @@ class SolidClassifier(GrammarClassifier):
             label: one of ``classes_``. spread: share of the prior's standard deviations.
         """
         self._require_fit()
-        found = np.flatnonzero(self.classes_ == label)
-        if len(found) != 1:
-            raise InputError(f"There is no class {label!r}; the classes are {self.classes_.tolist()}.")
+        category = self._number(label)
         if n < 1:
             raise InputError(f"Ask for at least one exemplar, not n={n}.")
-        category, generator = int(found[0]), torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
         images, trees = [], []
         for _ in range(n):
             weights = self.model.grammar.categories[category].log_weights().exp()
@@ -237,6 +279,12 @@ class SolidClassifier(GrammarClassifier):
             images.append(image)
             trees.append(tree)
         return np.stack(images), trees
+
+    def _number(self, label: Any) -> int:
+        found = np.flatnonzero(self.classes_ == label)
+        if len(found) != 1:
+            raise InputError(f"There is no class {label!r}; the classes are {self.classes_.tolist()}.")
+        return int(found[0])
 
     def _draw_one(
         self, category: int, alternative: int, spread: float, generator: torch.Generator
@@ -275,10 +323,10 @@ class SolidClassifier(GrammarClassifier):
         found = refine_tokens(
             seen, templates, view, middle, options.prior, options.figure, options.renderer, steps
         )
-        best = int((found.log_likelihood + found.log_prior).argmax())
-        return self._assemble(
-            picture, seen, evidence, found, best, places[best], view[best : best + 1], middle[best : best + 1]
-        )
+        # By the figure alone: the prior density at an optimum counts some sixty values that a figure hardly decides,
+        # and led to wrong viewpoints on validation objects.
+        best = int(found.log_likelihood.argmax())
+        return self._assemble(picture, seen, evidence, found, best, places[best], view, middle)
 
     def _assemble(
         self,
@@ -291,17 +339,18 @@ class SolidClassifier(GrammarClassifier):
         view: torch.Tensor,
         middle: torch.Tensor,
     ) -> SolidParse:
-        model = self.model
+        """The hypothesis ``best`` as a parse; ``view`` and ``middle`` are those of all proposals, best first."""
+        model, one = self.model, slice(best, best + 1)
         template = model.grammar.template(*place)
-        values = found.values.select(slice(best, best + 1))
-        placed = place_parts(stack_templates([template]), values, view, self.options.prior, middle)
+        values = found.values.select(one)
+        placed = place_parts(stack_templates([template]), values, view[one], self.options.prior, middle[one])
         names = [str(name) for name in self.classes_.tolist()]
         rules = solid_rules(model.grammar, names)
         tree, scores = token_tree(rules, *place, template, values, placed, names[place[0]])
         scores.append(("object", "figure", float(found.log_likelihood[best])))
         drawn = replace(
             found.rendering,
-            **{f.name: getattr(found.rendering, f.name)[best : best + 1] for f in fields(found.rendering)},
+            **{f.name: getattr(found.rendering, f.name)[one] for f in fields(found.rendering)},
         )
         size = tuple(picture.shape[1:])
         owner = _to_image(part_map(drawn, template).numpy(), seen, size, -1)
@@ -312,6 +361,7 @@ class SolidClassifier(GrammarClassifier):
             label=self.classes_[place[0]].item(),
             log_evidence=evidence,
             viewpoint=tuple(found.view[best].tolist()),  # pyright: ignore[reportArgumentType]
+            proposal=tuple(view[0].tolist()),  # pyright: ignore[reportArgumentType]
             viewpoint_spread=self._viewpoint_spread(seen, place[0], found.view[best]),
             tree=tree,
             scores=tuple(scores),
@@ -331,11 +381,18 @@ class SolidClassifier(GrammarClassifier):
     def _to_state(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, torch.Tensor]]:
         kept = {f.name: getattr(self.options, f.name) for f in fields(self.options) if f.name not in _UNSAVED}
         options = {name: asdict(value) if name in _GROUPS else value for name, value in kept.items()}
+        try:
+            options["renderer"] = describe_renderer(self.options.renderer)
+        except ValueError as error:
+            raise InputError(f"This model cannot be saved, only model.with_renderer(...): {error}") from error
         return options, *solid_to_state(self.model)
 
     @classmethod
     def _restore(cls, description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> "SolidClassifier":
-        model = cls(description["domain"], **description["options"])
+        options = dict(description["options"])
+        if "renderer" in options:
+            options["renderer"] = build_renderer(options["renderer"])
+        model = cls(description["domain"], **options)
         model.classes_ = np.asarray(description["classes"])
         model.model = solid_from_state(description["model"], tensors, model.options)
         return model

@@ -1,14 +1,20 @@
 """The public classifier of photographs of objects, on pictures of things with known shape and viewpoint."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import adjusted_rand_score
 
 import compvis
 from compvis.data.check import InputError
 from compvis.geometry.cameras import WeakPerspectiveCamera, viewpoint_rotation
+from compvis.geometry.rotations import angle_between
+from compvis.render.pytorch3d import PyTorch3DRenderer
 from compvis.render.solids import Kind, Solids
 from compvis.render.solids_reference import ReferenceSolidRenderer
+from compvis.render.solids_renderer import SolidRenderer
 from compvis.tree import from_json, to_json
 
 SIDE = 48
@@ -102,6 +108,15 @@ def test_a_parse_says_where_parts_are_and_how_far_it_is_sure(model):
     assert {"category", "alternative", "view", "offset", "figure"} <= total
 
 
+def test_a_parse_can_be_asked_for_as_a_category(model):
+    images, _, masks, _ = photograph(1, seed=4)
+    parse = model.parse(images[0], masks[0], alternatives=1, label="post")
+    assert parse.label == "post"
+    assert parse.alternatives[0].label == "ball"
+    with pytest.raises(InputError, match="no class"):
+        model.parse(images[0], masks[0], label="zebra")
+
+
 def test_what_an_occluder_hides_is_reported(model):
     images, labels, masks, _ = photograph(3, seed=5)
     ball = int(np.flatnonzero(labels == "ball")[0])
@@ -159,6 +174,52 @@ def test_saved_and_loaded_models_answer_the_same(model, tmp_path):
     np.testing.assert_array_equal(
         again.log_evidence(images, masks=masks), model.log_evidence(images, masks=masks)
     )
+
+
+def test_another_renderer_draws_the_same_grammar_and_is_saved_with_it(model, tmp_path):
+    images, _, masks, _ = photograph(1, seed=8)
+    before = model.log_evidence(images, masks=masks)
+    eager = model.with_renderer(SolidRenderer(backend="eager"))
+    np.testing.assert_allclose(eager.log_evidence(images, masks=masks), before, atol=0.05)
+    eager.save(tmp_path / "eager")
+    assert compvis.load(tmp_path / "eager").options.renderer == SolidRenderer(backend="eager")
+    assert model.options.renderer.backend == "auto"
+    with pytest.raises(InputError, match="with_softness"):
+        model.with_renderer(ReferenceSolidRenderer())
+
+    class Mine(ReferenceSolidRenderer):
+        def with_softness(self, softness):
+            return self
+
+    with pytest.raises(InputError, match="Mine has no name: use SolidRenderer or PyTorch3DRenderer"):
+        model.with_renderer(Mine()).save(tmp_path / "mine")
+
+
+@pytest.mark.pytorch3d
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("pytorch3d") is None, reason="PyTorch3D is not installed")
+def test_a_grammar_learned_on_pytorch3d_parses_as_one_learned_on_ours(tmp_path):
+    images, labels, masks, viewpoints = photograph(4, seed=0)
+    two = labels != "post"
+    lesson = images[two], labels[two], masks[two], viewpoints[two]
+    fresh, _, shown, _ = photograph(1, seed=9)
+    pick = 1  # the plank
+    parses = []
+    for renderer in (None, PyTorch3DRenderer(segments=16)):
+        model = compvis.GrammarClassifier(domain="solids", renderer=renderer, **QUICK).fit(*lesson)
+        parses.append(model.parse(fresh[pick], shown[pick], alternatives=0))
+    model.save(tmp_path / "model")
+    assert compvis.load(tmp_path / "model").options.renderer == PyTorch3DRenderer(segments=16)
+    ours, theirs = parses
+    assert ours.label == theirs.label == "plank"
+    turn = [viewpoint_rotation(*(torch.tensor(angle) for angle in p.viewpoint)) for p in parses]
+    # A plank turned by half a turn looks the same.
+    half = torch.diag(torch.tensor([-1.0, 1.0, -1.0]))
+    assert min(angle_between(turn[0], turn[1]), angle_between(turn[0], turn[1] @ half)) < 15
+    a, b = ours.parts >= 0, theirs.parts >= 0
+    assert (a & b).sum() / (a | b).sum() > 0.9
+    # Parts are numbered as they were found, so maps agree up to a renumbering.
+    assert adjusted_rand_score(ours.parts[a & b], theirs.parts[a & b]) > 0.5
 
 
 def test_bad_input_gets_one_clear_message():

@@ -128,6 +128,33 @@ def cluster_bootstrap_interval(
     )
 
 
+def cluster_bootstrap(
+    groups: list[Float[ndarray, " _"]],
+    statistic: Callable[[Float[ndarray, " _"]], float],
+    generator: np.random.Generator,
+    level: float = 0.95,
+    resamples: int = 1999,
+) -> Interval:
+    """Interval of any statistic of all values when values of one group are not independent.
+
+    Whole groups are drawn with replacement; of a mean, :func:`cluster_bootstrap_interval` is faster.
+
+    Raises:
+        ValueError: fewer than two groups.
+    """
+    groups = [_check_values(group, least=1) for group in groups]
+    if len(groups) < 2:
+        raise ValueError("A cluster bootstrap needs at least two groups.")
+    tail = (1 - _checked(level)) / 2
+    drawn = generator.integers(len(groups), size=(resamples, len(groups)))
+    values = [statistic(np.concatenate([groups[k] for k in picks])) for picks in drawn.tolist()]
+    low, high = np.quantile(values, [tail, 1 - tail])
+    everything = np.concatenate(groups)
+    return Interval(
+        float(statistic(everything)), float(low), float(high), level, len(everything), "cluster bootstrap"
+    )
+
+
 def paired_difference(
     first: Float[ndarray, " n"], second: Float[ndarray, " m"], level: float = 0.95
 ) -> Interval:

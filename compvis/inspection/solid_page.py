@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Bool, Int64, UInt8
 from numpy import ndarray
 
 from compvis.inspection.pictures import png_data_uri
@@ -43,6 +43,14 @@ class SolidParseLike(Protocol):
     def scores(self) -> Sequence[tuple[str, str, float]]: ...
     @property
     def alternatives(self) -> Sequence["SolidParseLike"]: ...
+
+
+@runtime_checkable
+class HiddenLike(SolidParseLike, Protocol):
+    """What a sheet reads of a parse."""
+
+    @property
+    def hidden(self) -> Bool[ndarray, "H W"]: ...
 
 
 def part_picture(image: UInt8[ndarray, "H W 3"], parts: Int64[ndarray, "H W"]) -> UInt8[ndarray, "H W 3"]:

@@ -1,6 +1,7 @@
 """The solid model: categories learned from posed photographs, photographs weighed against them."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +26,7 @@ from compvis.learning.solid_fit import (
 )
 from compvis.learning.solid_latent import infer_viewpoints
 from compvis.learning.solid_options import SolidOptions
+from compvis.learning.solid_shared import learn_shared
 from compvis.likelihood.backdrop import learn_backdrop
 from compvis.likelihood.solid_colour import ColourPredictive, learn_colours
 from compvis.parsing.solid_image import SolidViews, Surroundings, frame_scenes, to_lab, view_photographs
@@ -52,6 +54,8 @@ class SolidModel:
         self.options = options
         self.surroundings = Surroundings()
         self._library: ViewLibrary | None = None
+        # A parse asks for the scores of the same photograph several times.
+        self._scored: tuple[SolidViews, Tensor] | None = None
 
     @property
     def library(self) -> ViewLibrary:
@@ -61,6 +65,12 @@ class SolidModel:
                 self.grammar, self.render(self.options.softness), self.options.step
             )
         return self._library
+
+    def with_options(self, options: SolidOptions) -> "SolidModel":
+        """What was learned, under other options for answering."""
+        other = copy(self)
+        other.options, other._library, other._scored = options, None, None
+        return other
 
     def render(self, softness: float):
         """The renderer with a blur in working pixels."""
@@ -97,6 +107,7 @@ class SolidModel:
         view: Float[Tensor, "n 2"],
         labels: np.ndarray,
         progress: Callable[[int], None] | None = None,
+        objects: np.ndarray | None = None,
     ) -> tuple[Float[Tensor, "n 2"], Float[Tensor, " n"]]:
         """Learn every category; returns the pictures' viewpoints and their spread, degrees (0 where given).
 
@@ -105,16 +116,23 @@ class SolidModel:
             view: azimuth and elevation of each picture, degrees; NaN where they are to be inferred.
             labels: class numbers 0, 1, ..., each present.
             progress: called with the number of pictures that are learned so far.
+            objects: number of the object that each picture shows, where that is known. Then a category is one
+                division into parts with one alternative an object (:mod:`compvis.learning.solid_shared`).
         """
         categories, done, view, spread = [], 0, view.clone(), torch.zeros(len(view))
         for c in range(int(labels.max()) + 1):
             rows = torch.from_numpy(np.flatnonzero(labels == c))
+            own = seen.select(rows)
+            number = None if objects is None else np.unique(objects[rows.numpy()], return_inverse=True)[1]
             if view[rows].isnan().any():
-                own = seen.select(rows)
                 groups = group_pictures(own, self.options.alternatives, self.options.pictures)
-                found = infer_viewpoints(own, view[rows], torch.from_numpy(groups), self.options.latent)
+                groups = torch.from_numpy(groups if number is None else number)
+                found = infer_viewpoints(own, view[rows], groups, self.options.latent)
                 view[rows], spread[rows] = found.view, found.spread
-            categories.append(self._learn_category(seen.select(rows), rgb[rows], view[rows]))
+            if number is None:
+                categories.append(self._learn_category(own, rgb[rows], view[rows]))
+            else:
+                categories.append(self._learn_shared(own, rgb[rows], view[rows], number))
             done += len(rows)
             if progress is not None:
                 progress(done)
@@ -128,7 +146,7 @@ class SolidModel:
             [max(len(one.templates), min(3, sum(one.counts))) for one in categories],
             len(categories),
         )
-        self._library = None
+        self._library, self._scored = None, None
         return view, spread
 
     def log_evidence(self, seen: SolidViews) -> Float[np.ndarray, "n c"]:
@@ -165,9 +183,12 @@ class SolidModel:
 
     def _proposal_scores(self, seen: SolidViews) -> Float[Tensor, "n t v"]:
         """log p(figure, template, viewpoint | category)."""
-        library = self.library
-        weights = torch.cat([one.log_weights() for one in self.grammar.categories])
-        return library.score(seen, self.options.figure) + weights[:, None] + library.log_area
+        if self._scored is None or self._scored[0] is not seen:
+            library = self.library
+            weights = torch.cat([one.log_weights() for one in self.grammar.categories])
+            scores = library.score(seen, self.options.figure) + weights[:, None] + library.log_area
+            self._scored = seen, scores
+        return self._scored[1]
 
     def _colour_scores(self, seen: SolidViews) -> Float[Tensor, "n c"]:
         colour = mean_colours(seen)
@@ -196,6 +217,15 @@ class SolidModel:
             ]
         )
         return SolidCategory(tuple(templates), tuple(int((groups == g).sum()) for g in range(len(found))))
+
+    def _learn_shared(
+        self, seen: SolidViews, rgb: Float[Tensor, "n 3"], view: Float[Tensor, "n 2"], objects: np.ndarray
+    ) -> SolidCategory:
+        options = self.options
+        found = learn_shared(seen.figure, view, objects, options.fit, self.render, options.seed)
+        colour = [rgb[torch.from_numpy(objects == k)].mean(0) for k in range(len(found))]
+        templates = tuple(as_template(*one, own) for one, own in zip(found, colour, strict=True))
+        return SolidCategory(templates, tuple(np.bincount(objects).tolist()))
 
     def _shape(
         self,
