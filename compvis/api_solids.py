@@ -21,6 +21,7 @@ from compvis.inspection.solid_page import solid_page
 from compvis.learning.figure_ground import FigureGroundSettings
 from compvis.learning.ink_model import posterior
 from compvis.learning.solid_fit import FitSettings
+from compvis.learning.solid_latent import LatentSettings
 from compvis.learning.solid_model import SolidModel
 from compvis.learning.solid_options import SolidOptions
 from compvis.learning.solid_state import solid_from_state, solid_to_state
@@ -34,6 +35,7 @@ from compvis.tree import ParseTree
 
 _GROUPS = {
     "fit": FitSettings,
+    "latent": LatentSettings,
     "prior": SolidPrior,
     "figure": FigureLikelihood,
     "figure_ground": FigureGroundSettings,
@@ -87,12 +89,15 @@ class SolidClassifier(GrammarClassifier):
     """Learn 3D parts of categories from a few posed photographs; answer by rendering them.
 
     Images are (n, H, W, 3), uint8 or float in [0, 1]; masks (n, H, W) bool, true on what is seen of the object;
-    viewpoints (n, 2) degrees, azimuth and elevation above the horizon (:mod:`compvis.geometry`). An object's size
-    in the picture is evidence; learn and ask at one scale.
+    viewpoints (n, 2) degrees, azimuth and elevation above the horizon (:mod:`compvis.geometry`), NaN in rows where
+    they are not known, None where none is: those are inferred with the shape, in a frame that known ones of the
+    category fix and that is free about the vertical where there are none (:mod:`compvis.learning.solid_latent`).
+    An object's size in the picture is evidence; learn and ask at one scale.
 
     Args:
-        fit, prior, figure, figure_ground: changed fields of :class:`compvis.learning.solid_fit.FitSettings`,
-            :class:`compvis.grammar.solid.SolidPrior`, :class:`compvis.likelihood.solid_figure.FigureLikelihood` and
+        fit, latent, prior, figure, figure_ground: changed fields of :class:`compvis.learning.solid_fit.FitSettings`,
+            :class:`compvis.learning.solid_latent.LatentSettings`, :class:`compvis.grammar.solid.SolidPrior`,
+            :class:`compvis.likelihood.solid_figure.FigureLikelihood` and
             :class:`compvis.learning.figure_ground.FigureGroundSettings`, by name.
         renderer: draws the solids to learn, to propose and to parse, with ``with_softness``; None is ours,
             :class:`compvis.render.solids_renderer.SolidRenderer`; another is
@@ -108,6 +113,7 @@ class SolidClassifier(GrammarClassifier):
         domain: str = "solids",
         *,
         fit: Mapping[str, Any] | None = None,
+        latent: Mapping[str, Any] | None = None,
         prior: Mapping[str, Any] | None = None,
         figure: Mapping[str, Any] | None = None,
         figure_ground: Mapping[str, Any] | None = None,
@@ -117,7 +123,13 @@ class SolidClassifier(GrammarClassifier):
         self.domain = domain
         if renderer is not None:
             options["renderer"] = renderer
-        given = {"fit": fit, "prior": prior, "figure": figure, "figure_ground": figure_ground}
+        given = {
+            "fit": fit,
+            "latent": latent,
+            "prior": prior,
+            "figure": figure,
+            "figure_ground": figure_ground,
+        }
         try:
             groups = {
                 name: kind(
@@ -136,19 +148,27 @@ class SolidClassifier(GrammarClassifier):
         masks: Any = None,
         viewpoints: Any = None,
         progress: Callable[[int], None] | None = None,
+        objects: Any = None,
     ) -> "SolidClassifier":
         """Learn every category's parts, forgetting earlier ones.
 
         Without masks the figure is told from the colours of each picture's rim, which serves plain backgrounds.
+        With ``objects`` (n,), which say which pictures show the same object (numbers or names, unique within a
+        category), parts are shared by all objects of a category and each object is an alternative: better where
+        objects differ in shape rather than colour and parts must mean the same.
+        Afterwards ``viewpoints_`` (n, 2) and ``viewpoint_spread_`` (n,) hold the pictures' viewpoints, degrees, given
+        or inferred, and the root mean square angle of the posterior about them (0 where given); they are not saved
+        with the model.
 
         Raises:
             InputError: images, labels, masks or viewpoints that cannot be used, or a figure without a pixel.
         """
         pictures = check_photographs(images).cpu()
         classes, targets = encode_labels(labels, len(pictures))
-        if viewpoints is None:
-            raise InputError("Solids are learned from posed photographs: give viewpoints, (n, 2) degrees.")
         check_viewpoints(viewpoints, len(pictures))
+        which = None if objects is None else np.asarray(objects)
+        if which is not None and which.shape != (len(pictures),):
+            raise InputError(f"Give one object a picture, ({len(pictures)},), not {which.shape}.")
         given = check_masks(masks, pictures)
         seen = view_photographs(pictures, given)
         if not (seen.figure > 0.5).flatten(1).any(1).all():
@@ -159,8 +179,10 @@ class SolidClassifier(GrammarClassifier):
         elif self.options.photographs is not None:
             raise InputError("Figure and ground are learned from masks: give masks, or no photographs.")
         rgb = _figure_colours(pictures, given, seen)
-        view = torch.as_tensor(np.asarray(viewpoints), dtype=torch.float32)
-        model.learn(seen, rgb, view, targets.numpy(), progress)
+        posed = np.full((len(pictures), 2), np.nan) if viewpoints is None else np.asarray(viewpoints)
+        view = torch.as_tensor(posed, dtype=torch.float32)
+        view, spread = model.learn(seen, rgb, view, targets.numpy(), progress, which)
+        self.viewpoints_, self.viewpoint_spread_ = view.double().numpy(), spread.double().numpy()
         self.model: Any = model
         self.classes_ = classes
         return self

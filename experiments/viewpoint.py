@@ -4,6 +4,7 @@
     python experiments/viewpoint.py -m fold=0,1,2 views=1,4,12 model=cnn_photo,hog_svm_photo
     python experiments/viewpoint.py band=side test_band=above model=nearest_photo   # unseen elevations
     python experiments/viewpoint.py shift=occlusion masks=never                 # every severity, one fit
+    python experiments/viewpoint.py model=grammar_solids viewpoints=some        # one in four known; never: none
     python experiments/viewpoint.py experiment=eth80_sample                     # a claim, on the test objects
     python experiments/figures.py                                               # curves and tables from the records
 
@@ -44,7 +45,7 @@ def main(cfg: DictConfig) -> None:
                 instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed
             )
             done = run.done("condition", "row")
-            rows = run_views(factory, data, learn, test, shifts, cfg.masks, done, cfg.batch)
+            rows = run_views(factory, data, learn, test, shifts, cfg.masks, done, cfg.batch, cfg.viewpoints)
             total = len(test) * (1 + len(shifts)) - len(done)
             run.collect(rows, total, summarise_views, "images")
         m = record.metrics

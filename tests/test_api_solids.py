@@ -129,6 +129,34 @@ def test_what_an_occluder_hides_is_reported(model):
     assert (as_ball.hidden & missing).sum() > 0.25 * missing.sum()
 
 
+def test_viewpoints_that_are_not_given_are_inferred(model, tmp_path):
+    images, labels, masks, viewpoints = photograph(6, seed=8)
+    given = np.where(labels[:, None] == "ball", viewpoints, np.nan)
+    latent = {"side": 16, "step": 30.0, "starts": 1, "finalists": 1}
+    latent |= {
+        "temperatures": [3.0, 1.0],
+        "blurs": [1.0, 0.0],
+        "last_temperatures": [1.0],
+        "last_blurs": [0.0],
+    }
+    learned = compvis.GrammarClassifier(domain="solids", latent=latent, **QUICK)
+    learned.fit(images, labels, masks, given)
+    assert learned.viewpoints_.shape == (18, 2)
+    assert np.isfinite(learned.viewpoints_).all()
+    np.testing.assert_allclose(learned.viewpoints_[:6], viewpoints[:6], atol=1e-4)
+    assert (learned.viewpoint_spread_[:6] == 0).all()
+    assert (learned.viewpoint_spread_[6:] > 0).all()
+    asked, names, shown, _ = photograph(6, seed=1)
+    assert (learned.predict(asked, shown) == names).mean() >= 0.9
+    learned.save(tmp_path / "model")
+    assert compvis.load(tmp_path / "model").options == learned.options
+    # Without any viewpoint the spread says that every one of them is a guess.
+    few = np.flatnonzero(labels != "ball")[::3]
+    learned.fit(images[few], labels[few], masks[few])
+    assert learned.viewpoints_.shape == (4, 2)
+    assert (learned.viewpoint_spread_ > 0).all()
+
+
 def test_new_exemplars_are_drawn(model):
     images, trees = model.sample("post", n=2, seed=1)
     again, _ = model.sample("post", n=2, seed=1)
@@ -197,12 +225,15 @@ def test_a_grammar_learned_on_pytorch3d_parses_as_one_learned_on_ours(tmp_path):
 def test_bad_input_gets_one_clear_message():
     images, labels, masks, viewpoints = photograph(1, seed=7)
     fresh = compvis.GrammarClassifier(domain="solids", **QUICK)
-    with pytest.raises(InputError, match="give viewpoints"):
-        fresh.fit(images, labels, masks)
     with pytest.raises(InputError, match="no figure"):
         fresh.fit(images, labels, np.zeros_like(masks), viewpoints)
     with pytest.raises(InputError, match="finite numbers"):
         fresh.fit(images, labels, masks, viewpoints[:, :1])
+    viewpoints[0, 0] = np.nan
+    with pytest.raises(InputError, match="finite numbers"):
+        fresh.fit(images, labels, masks, viewpoints)
+    with pytest.raises(InputError, match="cannot be used"):
+        compvis.GrammarClassifier(domain="solids", latent={"starts": 0})
     with pytest.raises(InputError, match="cannot be used"):
         compvis.GrammarClassifier(domain="solids", prior={"view": -1.0})
     with pytest.raises(InputError, match="call fit first"):

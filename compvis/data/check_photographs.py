@@ -48,12 +48,16 @@ def check_masks(masks: Any, images: Float[Tensor, "n 3 H W"]) -> Bool[Tensor, "n
 
 
 def check_viewpoints(viewpoints: Any, n: int) -> None:
-    """Raise InputError unless `viewpoints` is None or n finite pairs (azimuth, elevation) in degrees."""
+    """Raise InputError unless `viewpoints` is None or n pairs (azimuth, elevation) in degrees.
+
+    A pair is finite, or NaN twice where the viewpoint is not known; half a pair is an error.
+    """
     if viewpoints is None:
         return
     values = np.asarray(viewpoints.cpu() if isinstance(viewpoints, Tensor) else viewpoints)
-    if values.shape != (n, 2) or values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+    usable = values.shape == (n, 2) and values.dtype.kind in "iuf"
+    if not usable or not (np.isfinite(values).all(1) | np.isnan(values).all(1)).all():
         raise InputError(
-            f"Viewpoints must be ({n}, 2) finite numbers, azimuth and elevation in degrees, "
-            f"not {values.dtype} {values.shape}."
+            f"Viewpoints must be ({n}, 2) finite numbers, azimuth and elevation in degrees (NaN twice where a "
+            f"picture's is not known), not {values.dtype} {values.shape}{'' if not usable else ' with others'}."
         )

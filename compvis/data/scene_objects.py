@@ -26,6 +26,7 @@ class SolidPart:
         vertices: (v, 3); texture: (v, 2) in the units of the vertices; faces: (f, 3).
         node: the part's number in its source (node of the hierarchy, or place among the meshes).
         group: parts of one group may share a material.
+        role: name of the part (`compvis.data.part_roles`), or an empty string.
     """
 
     vertices: Float64[ndarray, "v 3"]
@@ -33,6 +34,7 @@ class SolidPart:
     faces: Int64[ndarray, "f 3"]
     node: int
     group: int
+    role: str = ""
 
 
 @dataclass(frozen=True, eq=False)

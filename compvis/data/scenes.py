@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int16
 from numpy import ndarray
 from PIL import Image
 
@@ -20,6 +21,7 @@ from compvis.data.backgrounds import Photographs
 from compvis.data.check import InputError
 from compvis.data.encoded import decode_colour, decode_numbers
 from compvis.data.folder import DataError, MissingDataError, reading
+from compvis.data.part_roles import with_roles
 from compvis.data.scene_factors import SceneFactors, SceneSettings, draw_factors
 from compvis.data.scene_objects import SceneObject, load_scene_objects, without_parts
 from compvis.data.scene_render import RenderedScene, render_scene
@@ -47,6 +49,7 @@ class ScenePlan:
         first_object: leaves out that many of the drawn objects, so that a second set has others.
         seed: of everything drawn; object_seed: of the choice of objects.
         recombine: objects with one part of another (`compvis.data.scene_objects`).
+        roles: parts are cut and named by role, objects turned to their front (`compvis.data.part_roles`).
         settings: how they are drawn and rendered.
     """
 
@@ -59,6 +62,7 @@ class ScenePlan:
     seed: int = 0
     object_seed: int = 0
     recombine: bool = False
+    roles: bool = False
     settings: SceneSettings = field(default_factory=SceneSettings)
 
     def __post_init__(self) -> None:
@@ -108,7 +112,8 @@ def make_scenes(
                 plan.recombine,
                 root,
             )
-            solids[category] = drawn[plan.first_object :]
+            drawn = drawn[plan.first_object :]
+            solids[category] = tuple(with_roles(solid) for solid in drawn) if plan.roles else drawn
         place = rest // plan.views
         factors = draw_factors(plan.settings, index, plan.seed)
         solid = without_parts(
@@ -131,8 +136,9 @@ def missing_scenes(plan: ScenePlan, folder: Path | str) -> list[int]:
 def load_scenes(folder: Path | str) -> ObjectViews:
     """All scenes of a finished set, in their order, as views of objects.
 
-    Part numbers count the parts of one object: what number 3 is in one object it need not be in another. The
-    scenes' JSON says which node of the source each is (`scene_records`). Masks are where a part number is.
+    In a set with roles a part's number is that of its role, like `chair seat`. In other sets part numbers count the
+    parts of one object: what number 3 is in one object it need not be in another. The scenes' JSON says which node
+    of the source each is (`scene_records`). Masks are where a part number is.
 
     Raises:
         MissingDataError: no set there, or an unfinished one. DataError: damaged files.
@@ -157,6 +163,9 @@ def load_scenes(folder: Path | str) -> ObjectViews:
     records = scene_records(folder)
     with reading(folder / "set.json"):
         owners = np.stack(parts).astype(np.int16)
+        named = ("background", *(f"part {k + 1}" for k in range(int(owners.max()))))
+        if plan["roles"]:
+            owners, named = _by_role(owners, records)
         return ObjectViews(
             images=np.stack(images),
             labels=np.repeat(np.arange(len(plan["categories"])), plan["objects"] * plan["views"]).astype(
@@ -170,14 +179,44 @@ def load_scenes(folder: Path | str) -> ObjectViews:
             elevation=_column(records, "factors", "elevation"),
             azimuth=_column(records, "factors", "azimuth"),
             parts=owners,
-            part_names=("background", *(f"part {k + 1}" for k in range(int(owners.max())))),
+            part_names=named,
         )
+
+
+def join_scenes(folders: Sequence[Path | str]) -> ObjectViews:
+    """Several finished sets of pictures of one size, each with its own categories, as one.
+
+    Raises:
+        InputError: no folder, sets of one category, or pictures of different sizes; otherwise as `load_scenes`.
+    """
+    sets = [load_scenes(folder) for folder in folders]
+    classes = [name for one in sets for name in one.class_names]
+    if not sets or len(set(classes)) < len(classes) or len({one.images.shape[1:] for one in sets}) > 1:
+        raise InputError("Join sets of scenes that have categories of their own and pictures of one size.")
+    names = tuple(dict.fromkeys(name for one in sets for name in one.part_names))
+    starts = np.cumsum([0, *(len(one.class_names) for one in sets)])
+    parts = [
+        np.array([names.index(name) for name in one.part_names], dtype=np.int16)[one.parts] for one in sets
+    ]
+    return ObjectViews(
+        images=np.concatenate([one.images for one in sets]),
+        labels=np.concatenate([one.labels + start for one, start in zip(sets, starts, strict=False)]),
+        class_names=tuple(classes),
+        name="+".join(one.name for one in sets),
+        provenance="; ".join(dict.fromkeys(one.provenance for one in sets)),
+        masks=np.concatenate([one.masks for one in sets]),
+        objects=np.concatenate([one.objects for one in sets]),
+        elevation=np.concatenate([one.elevation for one in sets]),
+        azimuth=np.concatenate([one.azimuth for one in sets]),
+        parts=np.concatenate(parts),
+        part_names=names,
+    )
 
 
 def scene_records(folder: Path | str) -> list[dict]:
     """The record of every scene that is there, in order.
 
-    Each has `object` (source, category, name, donor, place among the drawn ones, and its parts' nodes and groups),
+    Each has `object` (source, category, name, donor, place among the drawn ones; nodes, groups, roles of its parts),
     `factors` (the attributes of `compvis.data.scene_factors.SceneFactors`) and `renderer`.
 
     Raises:
@@ -191,10 +230,26 @@ def scene_records(folder: Path | str) -> list[dict]:
 
 
 def _scene_record(solid: SceneObject, place: int, factors: SceneFactors, scene: RenderedScene) -> dict:
-    parts = [{"node": part.node, "group": part.group} for part in solid.parts]
+    parts = [{"node": part.node, "group": part.group, "role": part.role} for part in solid.parts]
     seen = {"source": solid.source, "category": solid.category, "name": solid.name, "donor": solid.donor}
     whole = {**seen, "place": place, "parts": parts}
     return {"object": whole, "factors": factors.record(), "renderer": scene.renderer}
+
+
+def _by_role(
+    owners: Int16[ndarray, "n H W"], records: list[dict]
+) -> tuple[Int16[ndarray, "n H W"], tuple[str, ...]]:
+    """Maps of roles, numbered over all categories in order of first appearance, and the roles' names."""
+    named = [
+        [
+            "background",
+            *(f"{record['object']['category']} {part['role']}" for part in record["object"]["parts"]),
+        ]
+        for record in records
+    ]
+    numbers = {name: place for place, name in enumerate(dict.fromkeys(name for own in named for name in own))}
+    tables = [np.array([numbers[name] for name in own], dtype=np.int16) for own in named]
+    return np.stack([table[own] for table, own in zip(tables, owners, strict=True)]), tuple(numbers)
 
 
 def _column(records: list[dict], part: str, name: str) -> ndarray:
@@ -222,6 +277,7 @@ def _read_plan(folder: Path) -> dict:
         plan = json.loads(path.read_text(encoding="utf-8"))
         if plan["format"] != _FORMAT:
             raise ValueError(f"format {plan['format']}, not {_FORMAT}")
+        plan.setdefault("roles", False)  # sets made before there were roles
     return plan
 
 

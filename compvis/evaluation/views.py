@@ -20,6 +20,8 @@ from compvis.evaluation.answering import answer_images, fit_model
 from compvis.evaluation.statistics import Interval, cluster_bootstrap_interval
 
 MASKS = ("always", "learning", "never")
+VIEWPOINTS = ("always", "some", "never")
+_KNOWN = 4  # with some viewpoints, one in so many pictures of a class has one
 PLAIN = "plain"
 _BOOTSTRAP_SEED = 0
 
@@ -86,6 +88,7 @@ def run_views(
     masks: str = "always",
     done: Collection[tuple[Any, ...]] = (),
     batch: int = 50,
+    viewpoints: str = "always",
 ) -> Iterator[dict[str, Any]]:
     """Fit one model and answer the test rows, first as they are, then under every shift.
 
@@ -94,6 +97,8 @@ def run_views(
             has the same stream for every model and run.
         masks: `always` gives masks to `fit` and `predict`, `learning` to `fit` alone, `never` to neither. Under
             a shift a mask is what is still seen of the object.
+        viewpoints: `always` gives them to `fit`, `some` one in four pictures of every class, the others' being NaN,
+            `never` none.
         done: (condition, row) pairs that are recorded already; with none open the model is not fitted.
 
     Yields:
@@ -103,10 +108,12 @@ def run_views(
         ``seconds``, ``fit_seconds``.
 
     Raises:
-        InputError: unknown masks, two shifts of one name and severity, or a class that was not learned.
+        InputError: unknown masks or viewpoints, two shifts of one name and severity, or a class that was not learned.
     """
     if masks not in MASKS:
         raise InputError(f"Unknown masks {masks!r}: choose one of {', '.join(MASKS)}.")
+    if viewpoints not in VIEWPOINTS:
+        raise InputError(f"Unknown viewpoints {viewpoints!r}: choose one of {', '.join(VIEWPOINTS)}.")
     conditions: dict[str, Shift | None] = {PLAIN: None}
     for shift in shifts:
         name = f"{shift.name}-{shift.severity:g}"
@@ -125,7 +132,7 @@ def run_views(
         if not len(rows):
             continue
         if model is None:
-            model, fit_seconds = fit_model(make_model, **_lesson(data.subset(learn_rows), masks))
+            model, fit_seconds = fit_model(make_model, **_lesson(data.subset(learn_rows), masks, viewpoints))
         shown = asked.masks if masks == "always" else None
         novelty, instance = view_novelty(data, rows, learn_rows), data.instances()[rows]
         answers = answer_images(model, asked.images, asked.labels, np.arange(len(rows)), batch, shown)
@@ -226,8 +233,14 @@ def score_views(
     return float(np.mean(scores))
 
 
-def _lesson(seen: ObjectViews, masks: str) -> dict[str, ndarray]:
+def _lesson(seen: ObjectViews, masks: str, viewpoints: str) -> dict[str, ndarray]:
     """The arguments of `fit`."""
     given = {"masks": seen.masks} if masks != "never" else {}
-    viewpoints = np.stack([seen.azimuth, seen.elevation], 1)
-    return {"images": seen.images, "labels": seen.labels, "viewpoints": viewpoints, **given}
+    if viewpoints != "never":
+        pairs = np.stack([seen.azimuth, seen.elevation], 1)
+        if viewpoints == "some":
+            for label in np.unique(seen.labels):
+                own = np.flatnonzero(seen.labels == label)
+                pairs[own[np.arange(len(own)) % _KNOWN > 0]] = np.nan
+        given["viewpoints"] = pairs
+    return {"images": seen.images, "labels": seen.labels, **given}

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from compvis.evaluation.records import Result, compare_models, group_results
 from compvis.inspection.figures import Anchor, efficiency_figure, one_shot_figure, save_figure
+from compvis.inspection.parts import COLUMNS as PART_COLUMNS
+from compvis.inspection.parts import parts_cells, parts_figure
 from compvis.inspection.table import ComparisonRow, compare_rows, markdown, markdown_table
 from compvis.inspection.views import COLUMNS, conditions_figure, view_cells, views_figure
 
@@ -22,6 +24,8 @@ def draw_report(
     results: Sequence[Result], into: Path, reference: str, anchors: Sequence[Anchor] = ()
 ) -> Report:
     """Write figures and Markdown tables of all classification results.
+
+    Of part maps: ``parts.md`` and ``parts-RUN.png``.
 
     Of views of objects: ``views.md``, ``views-SETTING.png`` where several numbers of views were learned, and
     ``shift-SETTING.png`` where there are several conditions. Of other images:
@@ -41,11 +45,12 @@ def draw_report(
         result for result in results if {"trials", "errors", "seconds_per_image"} <= result.metrics.keys()
     ]
     viewed = [result for result in results if "conditions" in result.metrics]
-    if not judged and not viewed:
+    parted = [result for result in results if "parts" in result.metrics]
+    if not judged and not viewed and not parted:
         raise ValueError(
-            "None of the records holds a classification result: run one_shot, sample_efficiency or viewpoint."
+            "None of the records holds a result to draw: run one_shot, sample_efficiency, viewpoint or parts."
         )
-    files = _draw_views(viewed, into)
+    files = _draw_views(viewed, into) + _draw_parts(parted, into)
     if not judged:
         return Report((), tuple(files))
     for (data,), runs in group_results(judged, ["data.name"]).items():
@@ -83,6 +88,17 @@ def _draw_views(results: Sequence[Result], into: Path) -> list[Path]:
             if any(len(run.metrics["conditions"]) > 1 for run in own):
                 path = into / f"shift-{setting}-{shift}-{objects}x{views}.png"
                 files.append(save_figure(conditions_figure(own, f"{title}, {objects} x {views}"), path))
+    return files
+
+
+def _draw_parts(results: Sequence[Result], into: Path) -> list[Path]:
+    """The table of runs on part maps, and a figure a run."""
+    if not results:
+        return []
+    files = [_write(into / "parts.md", markdown(PART_COLUMNS, parts_cells(results)))]
+    for result in results:
+        title = f"{result.choice('data.name')}, {result.choice('split')} objects"
+        files.append(save_figure(parts_figure(result, title), into / f"parts-{result.run_id}.png"))
     return files
 
 

@@ -24,7 +24,9 @@ from compvis.learning.solid_fit import (
     one_ellipsoid,
     try_kinds,
 )
+from compvis.learning.solid_latent import infer_viewpoints
 from compvis.learning.solid_options import SolidOptions
+from compvis.learning.solid_shared import learn_shared
 from compvis.likelihood.backdrop import learn_backdrop
 from compvis.likelihood.solid_colour import ColourPredictive, learn_colours
 from compvis.parsing.solid_image import SolidViews, Surroundings, frame_scenes, to_lab, view_photographs
@@ -105,19 +107,32 @@ class SolidModel:
         view: Float[Tensor, "n 2"],
         labels: np.ndarray,
         progress: Callable[[int], None] | None = None,
-    ) -> None:
-        """Learn every category.
+        objects: np.ndarray | None = None,
+    ) -> tuple[Float[Tensor, "n 2"], Float[Tensor, " n"]]:
+        """Learn every category; returns the pictures' viewpoints and their spread, degrees (0 where given).
 
         Args:
             rgb: mean colour of each figure, for drawing.
-            view: azimuth and elevation of each picture, degrees.
+            view: azimuth and elevation of each picture, degrees; NaN where they are to be inferred.
             labels: class numbers 0, 1, ..., each present.
             progress: called with the number of pictures that are learned so far.
+            objects: number of the object that each picture shows, where that is known. Then a category is one
+                division into parts with one alternative an object (:mod:`compvis.learning.solid_shared`).
         """
-        categories, done = [], 0
+        categories, done, view, spread = [], 0, view.clone(), torch.zeros(len(view))
         for c in range(int(labels.max()) + 1):
             rows = torch.from_numpy(np.flatnonzero(labels == c))
-            categories.append(self._learn_category(seen.select(rows), rgb[rows], view[rows]))
+            own = seen.select(rows)
+            number = None if objects is None else np.unique(objects[rows.numpy()], return_inverse=True)[1]
+            if view[rows].isnan().any():
+                groups = group_pictures(own, self.options.alternatives, self.options.pictures)
+                groups = torch.from_numpy(groups if number is None else number)
+                found = infer_viewpoints(own, view[rows], groups, self.options.latent)
+                view[rows], spread[rows] = found.view, found.spread
+            if number is None:
+                categories.append(self._learn_category(own, rgb[rows], view[rows]))
+            else:
+                categories.append(self._learn_shared(own, rgb[rows], view[rows], number))
             done += len(rows)
             if progress is not None:
                 progress(done)
@@ -132,6 +147,7 @@ class SolidModel:
             len(categories),
         )
         self._library, self._scored = None, None
+        return view, spread
 
     def log_evidence(self, seen: SolidViews) -> Float[np.ndarray, "n c"]:
         """log p(figure, mean colour | category), nats of independent observations.
@@ -201,6 +217,15 @@ class SolidModel:
             ]
         )
         return SolidCategory(tuple(templates), tuple(int((groups == g).sum()) for g in range(len(found))))
+
+    def _learn_shared(
+        self, seen: SolidViews, rgb: Float[Tensor, "n 3"], view: Float[Tensor, "n 2"], objects: np.ndarray
+    ) -> SolidCategory:
+        options = self.options
+        found = learn_shared(seen.figure, view, objects, options.fit, self.render, options.seed)
+        colour = [rgb[torch.from_numpy(objects == k)].mean(0) for k in range(len(found))]
+        templates = tuple(as_template(*one, own) for one, own in zip(found, colour, strict=True))
+        return SolidCategory(templates, tuple(np.bincount(objects).tolist()))
 
     def _shape(
         self,

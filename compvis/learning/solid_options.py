@@ -6,6 +6,7 @@ from compvis.data.backgrounds import Photographs
 from compvis.grammar.solid import SolidPrior
 from compvis.learning.figure_ground import FigureGroundSettings
 from compvis.learning.solid_fit import FitSettings
+from compvis.learning.solid_latent import LatentSettings
 from compvis.likelihood.solid_figure import FigureLikelihood
 from compvis.render.contract import SceneRenderer
 from compvis.render.solids_renderer import SolidRenderer
@@ -16,7 +17,7 @@ class SolidOptions:
     """All settings of :class:`compvis.learning.solid_model.SolidModel`.
 
     Args:
-        fit, prior, figure, figure_ground: see their classes.
+        fit, latent, prior, figure, figure_ground: see their classes.
         photographs: of other things, to learn figure and ground from, for answers without masks; without them
             the figure is told from the colours of a picture's rim, which serves plain backgrounds.
         renderer: draws the leaves; any renderer of solids with ``with_softness``.
@@ -30,6 +31,7 @@ class SolidOptions:
     """
 
     fit: FitSettings = field(default_factory=FitSettings)
+    latent: LatentSettings = field(default_factory=LatentSettings)
     prior: SolidPrior = field(default_factory=SolidPrior)
     figure: FigureLikelihood = field(default_factory=FigureLikelihood)
     figure_ground: FigureGroundSettings = field(default_factory=FigureGroundSettings)

@@ -156,7 +156,8 @@ def test_bad_input_is_refused(fitted, name):
         (images, labels, masks[:, :-1]),
         (images, labels, masks.astype(np.uint8)),
         (images, labels, masks, np.zeros((5, 2))),
-        (images, labels, masks, np.full((6, 2), np.nan)),
+        (images, labels, masks, np.full((6, 2), np.inf)),
+        (images, labels, masks, np.tile([np.nan, 0.0], (6, 1))),
     ):
         with pytest.raises(InputError):
             build(name).fit(*arguments)

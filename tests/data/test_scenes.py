@@ -15,7 +15,14 @@ from compvis.data.folder import DataError, MissingDataError
 from compvis.data.scene_factors import MATERIALS, SceneSettings, draw_factors
 from compvis.data.scene_objects import SceneObject, load_scene_objects
 from compvis.data.scene_render import render_scene
-from compvis.data.scenes import ScenePlan, load_scenes, make_scenes, missing_scenes, scene_records
+from compvis.data.scenes import (
+    ScenePlan,
+    join_scenes,
+    load_scenes,
+    make_scenes,
+    missing_scenes,
+    scene_records,
+)
 from compvis.data.view_splits import object_rows
 from compvis.data.views import view_directions
 
@@ -188,6 +195,36 @@ def test_other_sources_and_changes_of_objects(root: Path):
         assert data.objects.min() == changes.get("first_object", 0)
         assert {len(r["object"]["parts"]) for r in scene_records(folder)} == {1 if number == 0 else 4}
         assert all(bool(r["object"]["donor"]) == (number == 1) for r in scene_records(folder))
+
+
+@needs_mitsuba
+def test_sets_with_roles_name_their_parts_and_join(root: Path):
+    settings = SceneSettings(side=32, samples=1, elevation=(30.0, 30.0))
+    for name in ("chair", "table"):
+        own = plan(name=name, categories=(name,), views=1, roles=True, settings=settings)
+        list(make_scenes(own, root / name, PHOTOGRAPHS, root))
+    data = join_scenes([root / "chair", root / "table"])
+    assert data.class_names == ("chair", "table")
+    assert data.labels.tolist() == [0, 0, 1, 1]
+    assert data.parts is not None
+    np.testing.assert_array_equal(data.parts > 0, data.masks)
+    shown = [{data.part_names[k] for k in np.unique(one) if k} for one in data.parts]
+    assert shown == [{"chair seat", "chair legs"}] * 2 + [{"table top", "table legs"}] * 2
+    seat, legs = (data.parts[0] == data.part_names.index(f"chair {role}") for role in ("seat", "legs"))
+    assert np.nonzero(seat)[0].mean() < np.nonzero(legs)[0].mean()
+    with pytest.raises(InputError, match="categories of their own"):
+        join_scenes([root / "chair", root / "chair"])
+
+
+@needs_mitsuba
+def test_sets_made_before_there_were_roles_are_read(root: Path):
+    tiny = plan(categories=("chair",), objects=1, views=1)
+    list(make_scenes(tiny, root / "set", PHOTOGRAPHS, root))
+    written = json.loads((root / "set" / "set.json").read_text())
+    assert written.pop("roles") is False
+    (root / "set" / "set.json").write_text(json.dumps(written))
+    assert len(load_scenes(root / "set")) == 1
+    assert list(make_scenes(tiny, root / "set", PHOTOGRAPHS, root)) == []
 
 
 @needs_mitsuba

@@ -173,6 +173,23 @@ def test_masks_are_given_as_told(data, rows, masks, learned, asked):
     assert set(seen) == {bool(asked)}
 
 
+@pytest.mark.parametrize(("viewpoints", "known"), [("always", 1.0), ("some", 0.25), ("never", None)])
+def test_viewpoints_are_given_as_told(data, rows, viewpoints, known):
+    class Learner(Brightness):
+        lessons: ClassVar[list] = []
+
+    list(run_views(Learner, data, *rows, viewpoints=viewpoints))
+    ((count, _, given),) = Learner.lessons
+    if known is None:
+        assert given is None
+    else:
+        finite = np.isfinite(given).all(1)
+        for own in (data.labels[rows[0]] == 0, data.labels[rows[0]] == 1):
+            assert finite[own].sum() == np.ceil(known * own.sum())
+        assert len(given) == count
+        np.testing.assert_array_equal(given[finite][:, 1], data.elevation[rows[0]][finite])
+
+
 def test_one_score_for_a_search(data, rows):
     learn, test = rows
     draws = [choose_views(data, learn, 1, 1, seed=seed) for seed in (0, 1)]
@@ -190,6 +207,8 @@ def test_an_object_tested_twice_is_one_object():
 def test_what_cannot_be_run_is_refused(data, rows):
     with pytest.raises(InputError, match="masks"):
         list(run_views(Brightness, data, *rows, masks="sometimes"))
+    with pytest.raises(InputError, match="viewpoints"):
+        list(run_views(Brightness, data, *rows, viewpoints="sometimes"))
     with pytest.raises(InputError, match="two shifts"):
         list(run_views(Brightness, data, *rows, [Dimmed(0.5), Dimmed(0.5)]))
     with pytest.raises(ValueError, match="no answers"):
