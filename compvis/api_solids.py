@@ -99,10 +99,9 @@ class SolidClassifier(GrammarClassifier):
             :class:`compvis.learning.solid_latent.LatentSettings`, :class:`compvis.grammar.solid.SolidPrior`,
             :class:`compvis.likelihood.solid_figure.FigureLikelihood` and
             :class:`compvis.learning.figure_ground.FigureGroundSettings`, by name.
-        renderer: draws the solids to learn, to propose and to parse: any with ``with_softness`` behind the contract
-            :class:`compvis.render.contract.SceneRenderer`, such as
-            :class:`compvis.render.pytorch3d.PyTorch3DRenderer`; None is ours,
-            :class:`compvis.render.solids_renderer.SolidRenderer`.
+        renderer: draws the solids to learn, to propose and to parse, with ``with_softness``; None is ours,
+            :class:`compvis.render.solids_renderer.SolidRenderer`; another is
+            :class:`compvis.render.pytorch3d.PyTorch3DRenderer`.
         options: further fields of :class:`compvis.learning.solid_options.SolidOptions`.
 
     Raises:
@@ -323,8 +322,7 @@ class SolidClassifier(GrammarClassifier):
         found = refine_tokens(
             seen, templates, view, middle, options.prior, options.figure, options.renderer, steps
         )
-        # By the figure alone: the prior density at an optimum counts some sixty values that a figure hardly decides,
-        # and led to wrong viewpoints on validation objects.
+        # By the figure alone: the prior density at an optimum counts some sixty values that a figure hardly decides.
         best = int(found.log_likelihood.argmax())
         return self._assemble(picture, seen, evidence, found, best, places[best], view, middle)
 
