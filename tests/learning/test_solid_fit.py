@@ -188,7 +188,13 @@ def test_pictures_are_grouped_by_colour_where_there_are_enough(most, least, grou
     figure[:, 10:30, 10:30] = 1.0
     colour = torch.stack([red, blue])[which][:, None, None].expand(8, SIDE, SIDE, 3)
     colour = colour + 0.02 * torch.randn(colour.shape, generator=generator)
-    seen = SolidViews(figure, colour, torch.zeros(8, 2), torch.ones(8), torch.zeros(8, 2))
+    seen = SolidViews(
+        figure=figure,
+        ground=1 - figure,
+        colour=colour,
+        origin=torch.zeros(8, 2),
+        scale=torch.ones(8),
+    )
     found = group_pictures(seen, most, least)
     assert len(np.unique(found)) == groups
     if groups == 2:
