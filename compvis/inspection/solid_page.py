@@ -11,11 +11,11 @@ from numpy import ndarray
 
 from compvis.inspection.pictures import png_data_uri
 
-# One colour a part, told apart on dark and light alike; parts beyond these start again.
+# One colour a part, told apart on dark and light alike and from the greyed photograph; parts beyond these start again.
 PALETTE = np.array(
     [
         [0, 114, 178], [230, 159, 0], [0, 158, 115], [204, 121, 167], [213, 94, 0], [86, 180, 233],
-        [240, 228, 66], [120, 94, 240], [254, 97, 0], [100, 143, 255], [220, 38, 127], [130, 130, 130],
+        [240, 228, 66], [120, 94, 240], [254, 97, 0], [100, 143, 255], [220, 38, 127], [128, 64, 16],
     ],
     dtype=np.uint8,
 )  # fmt: skip
