@@ -41,16 +41,20 @@ class FigureLikelihood:
         coverage: Float[Tensor, "h S S"],
     ) -> Float[Tensor, " h"]:
         """log p of each figure and ground (shares of each pixel), nats of independent observations."""
+        log_object, log_background = self.logs(coverage)
+        return (figure * log_object + ground * log_background).sum((1, 2)) / self.temperature
+
+    def logs(self, coverage: Float[Tensor, "*s"]) -> tuple[Float[Tensor, "*s"], Float[Tensor, "*s"]]:
+        """Log probabilities of object and of background at each pixel, what :meth:`log_prob_all` takes."""
         chance = self.chance(coverage)
-        score = figure * chance.log() + ground * (1 - chance).log()
-        return score.sum((1, 2)) / self.temperature
+        return chance.log(), (1 - chance).log()
 
     def log_prob_all(
         self,
         figure: Float[Tensor, "n p"],
         ground: Float[Tensor, "n p"],
-        coverage: Float[Tensor, "v p"],
+        log_object: Float[Tensor, "v p"],
+        log_background: Float[Tensor, "v p"],
     ) -> Float[Tensor, "n v"]:
         """log p of every figure and ground given every coverage, all as rows of p pixels: two matrix products."""
-        chance = self.chance(coverage)
-        return (figure @ chance.log().T + ground @ (1 - chance).log().T) / self.temperature
+        return (figure @ log_object.T + ground @ log_background.T) / self.temperature

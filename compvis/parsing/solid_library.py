@@ -1,7 +1,7 @@
 """Proposals of solids: every template drawn once from all around, compared with photographs by matrix products."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -81,6 +81,9 @@ class ViewLibrary:
     log_area: Float[Tensor, " v"]
     coverage: Float[Tensor, "t v p"]
     middle: Float[Tensor, "t v 2"]
+    _logs: dict[FigureLikelihood, tuple[Tensor, Tensor]] = field(
+        default_factory=dict
+    )  # of the last likelihood
 
     @classmethod
     def draw(cls, grammar: SolidGrammar, renderer: SceneRenderer, step: float = 15.0) -> "ViewLibrary":
@@ -102,8 +105,11 @@ class ViewLibrary:
     def score(self, seen: SolidViews, likelihood: FigureLikelihood) -> Float[Tensor, "n t v"]:
         """log p(figure, ground | template, viewpoint), nats."""
         t, v, _ = self.coverage.shape
+        if likelihood not in self._logs:
+            self._logs.clear()
+            self._logs[likelihood] = likelihood.logs(self.coverage.flatten(0, 1))
         figure, ground = seen.figure.flatten(1), seen.ground.flatten(1)
-        return likelihood.log_prob_all(figure, ground, self.coverage.flatten(0, 1)).view(-1, t, v)
+        return likelihood.log_prob_all(figure, ground, *self._logs[likelihood]).view(-1, t, v)
 
 
 def _box_middles(coverage: Float[Tensor, "v S S"]) -> Float[Tensor, "v 2"]:

@@ -23,7 +23,9 @@ def test_the_matrix_products_are_the_same_density():
     figure, ground = 0.5 * torch.rand(2, 3, 4, 4, generator=generator)
     coverage = torch.rand(5, 4, 4, generator=generator)
     likelihood = FigureLikelihood()
-    table = likelihood.log_prob_all(figure.flatten(1), ground.flatten(1), coverage.flatten(1))
+    table = likelihood.log_prob_all(
+        figure.flatten(1), ground.flatten(1), *likelihood.logs(coverage.flatten(1))
+    )
     for i in range(3):
         one = likelihood.log_prob(figure[i : i + 1], ground[i : i + 1], coverage)
         torch.testing.assert_close(table[i], one, rtol=1e-4, atol=1e-4)
