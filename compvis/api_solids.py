@@ -26,7 +26,7 @@ from compvis.learning.solid_model import SolidModel
 from compvis.learning.solid_options import SolidOptions
 from compvis.learning.solid_state import solid_from_state, solid_to_state
 from compvis.likelihood.solid_figure import FigureLikelihood
-from compvis.parsing.solid_image import SIDE, SolidViews, view_photographs
+from compvis.parsing.solid_image import SIDE, SolidViews, figure_rgb, to_image, view_photographs
 from compvis.parsing.solid_library import draw_tokens
 from compvis.parsing.solid_parser import RefinedTokens, part_map, refine_tokens, token_tree
 from compvis.render.contract import SceneRenderer
@@ -178,7 +178,7 @@ class SolidClassifier(GrammarClassifier):
             model.learn_surroundings(pictures, given)
         elif self.options.photographs is not None:
             raise InputError("Figure and ground are learned from masks: give masks, or no photographs.")
-        rgb = _figure_colours(pictures, given, seen)
+        rgb = figure_rgb(pictures, given, seen)
         posed = np.full((len(pictures), 2), np.nan) if viewpoints is None else np.asarray(viewpoints)
         view = torch.as_tensor(posed, dtype=torch.float32)
         view, spread = model.learn(seen, rgb, view, targets.numpy(), progress, which)
@@ -351,9 +351,9 @@ class SolidClassifier(GrammarClassifier):
             **{f.name: getattr(found.rendering, f.name)[one] for f in fields(found.rendering)},
         )
         size = tuple(picture.shape[1:])
-        owner = _to_image(part_map(drawn, template).numpy(), seen, size, -1)
-        covered = _to_image((drawn.coverage[0] > 0.5).numpy(), seen, size, False)
-        shown = _to_image((seen.figure[0] + seen.ground[0] > 0.5).numpy(), seen, size, False)
+        owner = to_image(part_map(drawn, template).numpy(), seen, size, -1)
+        covered = to_image((drawn.coverage[0] > 0.5).numpy(), seen, size, False)
+        shown = to_image((seen.figure[0] + seen.ground[0] > 0.5).numpy(), seen, size, False)
         return SolidParse(
             image=_to_bytes(picture.permute(1, 2, 0).numpy()),
             label=self.classes_[place[0]].item(),
@@ -363,7 +363,7 @@ class SolidClassifier(GrammarClassifier):
             viewpoint_spread=self._viewpoint_spread(seen, place[0], found.view[best]),
             tree=tree,
             scores=tuple(scores),
-            rendering=_to_image(_to_bytes(drawn.colour[0].numpy()), seen, size, 0),
+            rendering=to_image(_to_bytes(drawn.colour[0].numpy()), seen, size, 0),
             parts=owner.astype(np.int64),
             hidden=covered & ~shown,
         )
@@ -396,28 +396,5 @@ class SolidClassifier(GrammarClassifier):
         return model
 
 
-def _figure_colours(
-    pictures: torch.Tensor, masks: Bool[torch.Tensor, "n H W"] | None, seen: SolidViews
-) -> Float[torch.Tensor, "n 3"]:
-    """Mean colour (red, green, blue) of each figure."""
-    if masks is None:
-        weight = seen.figure[:, None]
-        small = torch.nn.functional.interpolate(pictures, size=weight.shape[2:], mode="area")
-        return (small * weight).sum((2, 3)) / weight.sum((2, 3)).clamp_min(1e-6)
-    weight = masks[:, None].float()
-    return (pictures * weight).sum((2, 3)) / weight.sum((2, 3)).clamp_min(1.0)
-
-
 def _to_bytes(colour: Float[ndarray, "H W 3"]) -> UInt8[ndarray, "H W 3"]:
     return np.rint(255 * np.clip(colour, 0, 1)).astype(np.uint8)
-
-
-def _to_image(frame: ndarray, seen: SolidViews, size: tuple[int, ...], outside: Any) -> ndarray:
-    """A picture of the working frame at the photograph's pixels (nearest), ``outside`` beyond the frame."""
-    origin, step = seen.origin[0].numpy(), float(seen.scale[0])
-    y = np.floor((np.arange(size[0]) + 0.5 - origin[1]) / step).astype(int)
-    x = np.floor((np.arange(size[1]) + 0.5 - origin[0]) / step).astype(int)
-    inside = ((y >= 0) & (y < SIDE))[:, None] & ((x >= 0) & (x < SIDE))
-    image = frame[np.clip(y, 0, SIDE - 1)][:, np.clip(x, 0, SIDE - 1)].copy()
-    image[~inside] = outside
-    return image

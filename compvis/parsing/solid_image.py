@@ -126,6 +126,31 @@ def view_photographs(
     return seen
 
 
+def figure_rgb(
+    pictures: Tensor, masks: Bool[Tensor, "n H W"] | None, seen: SolidViews
+) -> Float[Tensor, "n 3"]:
+    """Mean colour (red, green, blue) of each figure."""
+    if masks is None:
+        weight = seen.figure[:, None]
+        small = F.interpolate(pictures, size=weight.shape[2:], mode="area")
+        return (small * weight).sum((2, 3)) / weight.sum((2, 3)).clamp_min(1e-6)
+    weight = masks[:, None].float()
+    return (pictures * weight).sum((2, 3)) / weight.sum((2, 3)).clamp_min(1.0)
+
+
+def to_image(
+    frame: Shaped[np.ndarray, "S S *c"], seen: SolidViews, size: tuple[int, ...], outside: float | bool
+) -> Shaped[np.ndarray, "H W *c"]:
+    """A picture of the working frame at the photograph's pixels (nearest), ``outside`` beyond the frame."""
+    origin, step = seen.origin[0].numpy(), float(seen.scale[0])
+    y = np.floor((np.arange(size[0]) + 0.5 - origin[1]) / step).astype(int)
+    x = np.floor((np.arange(size[1]) + 0.5 - origin[0]) / step).astype(int)
+    inside = ((y >= 0) & (y < SIDE))[:, None] & ((x >= 0) & (x < SIDE))
+    image = frame[np.clip(y, 0, SIDE - 1)][:, np.clip(x, 0, SIDE - 1)].copy()
+    image[~inside] = outside
+    return image
+
+
 def tell_figure(lab: Shaped[np.ndarray, "H W 3"]) -> Shaped[np.ndarray, "H W"]:
     """Probability that each pixel is figure, from how unlike the rim of the picture its colour is.
 
