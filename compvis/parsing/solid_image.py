@@ -139,7 +139,7 @@ def figure_rgb(
 
 
 def to_image(
-    frame: Shaped[np.ndarray, "S S *c"], seen: SolidViews, size: tuple[int, ...], outside: float | bool
+    frame: Shaped[np.ndarray, "S S *c"], seen: SolidViews, size: tuple[int, ...], outside: float | int | bool
 ) -> Shaped[np.ndarray, "H W *c"]:
     """A picture of the working frame at the photograph's pixels (nearest), ``outside`` beyond the frame."""
     origin, step = seen.origin[0].numpy(), float(seen.scale[0])
