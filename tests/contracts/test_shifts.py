@@ -49,7 +49,7 @@ def test_every_shift_has_a_config():
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_shift_contract(path: Path, levels):
     shifts = levels(path)
-    assert len({shift.severity for shift in shifts}) == len(shifts)
+    assert len({(shift.name, shift.severity) for shift in shifts}) == len(shifts)
     for shift in shifts:
         data = suited(shift)
         before = data.images.copy()

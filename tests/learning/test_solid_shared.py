@@ -88,7 +88,11 @@ def test_parts_are_shared_by_objects_of_other_extents():
     labels = np.repeat(["stool", "stool", "ball"], len(VIEWS))
     objects = np.repeat([7, 9, 7], len(VIEWS))
     model = compvis.GrammarClassifier(
-        domain="solids", fit={"parts": 8, "steps": [30, 30], "grid": 20}, step=30.0, colour_weight=0.0
+        domain="solids",
+        fit={"parts": 8, "steps": [30, 30], "grid": 20},
+        step=30.0,
+        colour_weight=0.0,
+        recombined=0,
     )
     assert isinstance(model, compvis.GrammarClassifier)
     model.fit(images, labels, masks, VIEWS * 3, objects=objects)  # pyright: ignore[reportCallIssue]
