@@ -9,6 +9,7 @@ from compvis.inspection.figures import Anchor, efficiency_figure, one_shot_figur
 from compvis.inspection.parts import COLUMNS as PART_COLUMNS
 from compvis.inspection.parts import parts_cells, parts_figure
 from compvis.inspection.table import ComparisonRow, compare_rows, markdown, markdown_table
+from compvis.inspection.viewpoints import VIEWPOINT_COLUMNS, viewpoint_cells
 from compvis.inspection.views import COLUMNS, conditions_figure, view_cells, views_figure
 
 
@@ -44,13 +45,17 @@ def draw_report(
     judged = [
         result for result in results if {"trials", "errors", "seconds_per_image"} <= result.metrics.keys()
     ]
-    viewed = [result for result in results if "conditions" in result.metrics]
+    posed = [result for result in results if result.experiment == "parse_photographs"]
+    viewed = [result for result in results if "conditions" in result.metrics and result not in posed]
     parted = [result for result in results if "parts" in result.metrics]
-    if not judged and not viewed and not parted:
+    if not judged and not viewed and not parted and not posed:
         raise ValueError(
-            "None of the records holds a result to draw: run one_shot, sample_efficiency, viewpoint or parts."
+            "None of the records holds a result to draw: run one_shot, sample_efficiency, viewpoint, "
+            "parse_photographs or parts."
         )
     files = _draw_views(viewed, into) + _draw_parts(parted, into)
+    if posed:
+        files.append(_write(into / "viewpoints.md", markdown(VIEWPOINT_COLUMNS, viewpoint_cells(posed))))
     if not judged:
         return Report((), tuple(files))
     for (data,), runs in group_results(judged, ["data.name"]).items():
@@ -77,9 +82,11 @@ def _draw_views(results: Sequence[Result], into: Path) -> list[Path]:
     if not results:
         return []
     files = [_write(into / "views.md", markdown(COLUMNS, view_cells(results)))]
-    fixed = ["data.name", "band", "test_band", "masks", "shift.name"]
-    for (data, band, test_band, masks, shift), runs in group_results(results, fixed).items():
+    fixed = ["data.name", "band", "test_band", "masks", "viewpoints", "shift.name"]
+    for (data, band, test_band, masks, viewpoints, shift), runs in group_results(results, fixed).items():
         setting = f"{data}-{band}-{test_band}-{masks}"
+        if viewpoints not in (None, "always"):
+            setting += f"-viewpoints-{viewpoints}"
         title = f"{data}: learned {band} views, tested on {test_band}, masks {masks}"
         if len({run.choice("views") for run in runs}) > 1:
             path = into / f"views-{setting}-{shift}.png"

@@ -9,7 +9,7 @@ from compvis.evaluation.records import Result, group_results
 from compvis.evaluation.views import group_conditions, summarise_condition
 from compvis.inspection.strokes import PALETTE
 
-SETTING = ("data.name", "objects", "views", "band", "test_band", "masks", "shift.name")
+SETTING = ("data.name", "objects", "views", "band", "test_band", "masks", "viewpoints", "shift.name")
 COLUMNS = (
     "data",
     "learned",
@@ -23,6 +23,7 @@ COLUMNS = (
     "failures",
     "runs",
 )
+_UNPOSED = {"some": ", one viewpoint in four known", "never": ", no viewpoint known"}
 _MARKERS = "osD^vPX*"
 
 
@@ -36,12 +37,12 @@ def view_cells(results: Sequence[Result]) -> list[tuple[str, ...]]:
     """Text of each of `COLUMNS`: a line a setting, model and condition, folds and seeds pooled."""
     lines: list[tuple[tuple[str, ...], int, float, tuple[str, ...]]] = []
     for (*setting, model), runs in group_results(results, [*SETTING, "model_name"]).items():
-        data, objects, views, band, test_band, masks, _ = setting
+        data, objects, views, band, test_band, masks, viewpoints, _ = setting
         for place, (condition, m) in enumerate(pool_conditions(runs).items()):
             low, high = 100 * m["accuracy_low"], 100 * m["accuracy_high"]
             line = (
                 str(data),
-                f"{objects} x {views}, {band}",
+                f"{objects} x {views}, {band}" + _UNPOSED.get(str(viewpoints), ""),
                 str(test_band),
                 str(masks),
                 condition,
@@ -52,7 +53,7 @@ def view_cells(results: Sequence[Result]) -> list[tuple[str, ...]]:
                 str(m["failures"]),
                 str(len(runs)),
             )
-            order = tuple(f"{value:>4}" for value in setting)  # numbers by size
+            order = tuple(f"{value!s:>4}" for value in setting)  # numbers by size
             lines.append((order, place, -m["accuracy"], line))
     return [line for *_, line in sorted(lines)]
 

@@ -1,0 +1,46 @@
+"""The table of viewpoints: folds are pooled, conditions and settings are not."""
+
+from pathlib import Path
+
+from compvis.evaluation.records import Result
+from compvis.inspection.report import draw_report
+from compvis.inspection.viewpoints import VIEWPOINT_COLUMNS, viewpoint_cells
+
+
+def row(condition: str, shown: int, error: float) -> dict:
+    """A parse of an object with this direction error, free and given alike."""
+    found = {
+        "direction": error,
+        "geodesic": error,
+        "proposal_direction": error,
+        "spread": 10.0,
+        "kind": "right",
+    }
+    given = {f"given_{name}": value for name, value in found.items()}
+    return {"condition": condition, "object": shown, "failure": None, "correct": error < 20, **found, **given}
+
+
+def result(fold: int, rows: list[dict], views: int = 12) -> Result:
+    config = {"data": {"name": "eth80"}, "objects": 3, "views": views, "band": "all", "model_name": "solids"}
+    return Result(
+        "parse_photographs", f"f{fold}", "finished", 0, config, {"conditions": {}}, rows, {}, Path("none")
+    )
+
+
+def test_folds_are_pooled_and_conditions_kept_apart(tmp_path):
+    first = result(0, [row("masks", 0, 10.0), row("masks", 1, 12.0), row("background", 0, 50.0)])
+    second = result(1, [row("masks", 2, 14.0), row("background", 2, 70.0)])
+    other = result(0, [row("masks", 0, 90.0)], views=4)
+    cells = [
+        dict(zip(VIEWPOINT_COLUMNS, line, strict=True)) for line in viewpoint_cells([first, second, other])
+    ]
+    assert [(one["condition"], one["learned"], one["parses"]) for one in cells] == [
+        ("masks", "3 x 12, all", "3"),
+        ("background", "3 x 12, all", "2"),
+        ("masks", "3 x 4, all", "1"),
+    ]
+    assert cells[0]["median degrees [95% over objects]"].startswith("12 [")
+    assert [one["within 30 degrees %, told"] for one in cells] == ["100", "0", "0"]
+    assert cells[2]["median degrees [95% over objects]"] == "90"
+    report = draw_report([first, second], tmp_path, "grammar")
+    assert [path.name for path in report.files] == ["viewpoints.md"]
