@@ -8,7 +8,7 @@ from compvis.data.check import InputError
 from compvis.data.views import view_directions
 
 
-def viewpoint_errors(
+def free_frame_errors(
     found: Float[ndarray, "n 2"], truth: Float[ndarray, "n 2"], free: bool = True, step: float = 1.0
 ) -> Float[ndarray, " n"]:
     """Angle between the found and the true viewing direction of each picture, degrees.

@@ -18,7 +18,7 @@ from compvis.data.view_splits import in_band, spread_views
 from compvis.data.views import ObjectViews
 from compvis.evaluation.answering import answer_images, fit_model
 from compvis.evaluation.statistics import Interval, cluster_bootstrap_interval
-from compvis.evaluation.viewpoint_errors import viewpoint_errors
+from compvis.evaluation.viewpoint_errors import free_frame_errors
 
 MASKS = ("always", "learning", "never")
 VIEWPOINTS = ("always", "some", "never")
@@ -267,5 +267,5 @@ def _view_errors(model: Any, seen: ObjectViews, given: ndarray | None) -> dict[i
         own = seen.labels == label
         asked = own & ~known
         free = not known[own].any()
-        errors[label] = float(np.median(viewpoint_errors(found[asked], truth[asked], free)))
+        errors[label] = float(np.median(free_frame_errors(found[asked], truth[asked], free)))
     return errors
