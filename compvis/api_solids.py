@@ -25,6 +25,7 @@ from compvis.learning.solid_latent import LatentSettings
 from compvis.learning.solid_model import SolidModel
 from compvis.learning.solid_options import SolidOptions
 from compvis.learning.solid_state import solid_from_state, solid_to_state
+from compvis.likelihood.appearance import AppearanceSettings
 from compvis.likelihood.solid_figure import FigureLikelihood
 from compvis.parsing.solid_image import SIDE, SolidViews, figure_rgb, to_image, view_photographs
 from compvis.parsing.solid_library import draw_tokens
@@ -38,6 +39,7 @@ _GROUPS = {
     "latent": LatentSettings,
     "prior": SolidPrior,
     "figure": FigureLikelihood,
+    "appearance": AppearanceSettings,
     "figure_ground": FigureGroundSettings,
 }
 _UNSAVED = (
@@ -53,13 +55,14 @@ class SolidParse:
 
     Attributes:
         image: (H, W, 3) uint8.
-        label: the category. log_evidence: log p(figure, colour | category), nats of independent observations.
+        label: the category. log_evidence: log p(figure, edges, colour | category), nats of independent observations.
         viewpoint: azimuth, elevation, roll in degrees, of the refined best hypothesis.
         proposal: the same of the likeliest proposal, before any refinement.
         viewpoint_spread: root mean square angle in degrees between this and the viewpoints of the library by
             their posterior probability.
         tree: object and parts, with their values; leaves carry rotation, centre and size in the world frame.
-        scores: (address, name, nats): log prior of every site, and the figure's log likelihood.
+        scores: (address, name, nats): log prior of every site, and the log likelihoods of the figure and of the edges
+            inside it.
         rendering: what the tree draws, (H, W, 3) uint8 on black.
         parts: (H, W) number of the part that owns each pixel, -1 for none; the same number is the same part of
             the category in every picture.
@@ -95,9 +98,10 @@ class SolidClassifier(GrammarClassifier):
     An object's size in the picture is evidence; learn and ask at one scale.
 
     Args:
-        fit, latent, prior, figure, figure_ground: changed fields of :class:`compvis.learning.solid_fit.FitSettings`,
-            :class:`compvis.learning.solid_latent.LatentSettings`, :class:`compvis.grammar.solid.SolidPrior`,
-            :class:`compvis.likelihood.solid_figure.FigureLikelihood` and
+        fit, latent, prior, figure, appearance, figure_ground: changed fields of
+            :class:`compvis.learning.solid_fit.FitSettings`, :class:`compvis.learning.solid_latent.LatentSettings`,
+            :class:`compvis.grammar.solid.SolidPrior`, :class:`compvis.likelihood.solid_figure.FigureLikelihood`,
+            :class:`compvis.likelihood.appearance.AppearanceSettings` and
             :class:`compvis.learning.figure_ground.FigureGroundSettings`, by name.
         renderer: draws the solids to learn, to propose and to parse, with ``with_softness``; None is ours,
             :class:`compvis.render.solids_renderer.SolidRenderer`; another is
@@ -116,6 +120,7 @@ class SolidClassifier(GrammarClassifier):
         latent: Mapping[str, Any] | None = None,
         prior: Mapping[str, Any] | None = None,
         figure: Mapping[str, Any] | None = None,
+        appearance: Mapping[str, Any] | None = None,
         figure_ground: Mapping[str, Any] | None = None,
         renderer: SceneRenderer | None = None,
         **options: Any,
@@ -128,6 +133,7 @@ class SolidClassifier(GrammarClassifier):
             "latent": latent,
             "prior": prior,
             "figure": figure,
+            "appearance": appearance,
             "figure_ground": figure_ground,
         }
         try:
@@ -215,7 +221,7 @@ class SolidClassifier(GrammarClassifier):
     def log_evidence(
         self, images: Any, progress: Callable[[int], None] | None = None, masks: Any = None
     ) -> Float[ndarray, "n c"]:
-        """log p(figure, mean colour | category), (n, classes), nats, columns ``classes_``.
+        """log p(figure, edges inside it, mean colour | category), (n, classes), nats, columns ``classes_``.
 
         A composite likelihood: ``figure.temperature`` pixels count as one independent observation.
         """
@@ -224,8 +230,8 @@ class SolidClassifier(GrammarClassifier):
         return self.model.log_evidence(self.model.view(pictures, check_masks(masks, pictures)))
 
     def predict_proba(self, images: Any, masks: Any = None) -> np.ndarray:
-        """Probabilities (n, classes), columns ``classes_``: softmax of the evidence."""
-        return posterior(self.log_evidence(images, masks=masks))
+        """Probabilities (n, classes), columns ``classes_``: softmax of ``confidence`` times the evidence."""
+        return posterior(self.options.confidence * self.log_evidence(images, masks=masks))
 
     def predict(self, images: Any, masks: Any = None) -> np.ndarray:
         """The category of largest evidence of each photograph, (n,)."""
@@ -322,9 +328,11 @@ class SolidClassifier(GrammarClassifier):
         found = refine_tokens(
             seen, templates, view, middle, options.prior, options.figure, options.renderer, steps
         )
-        # By the figure alone: the prior density at an optimum counts some sixty values that a figure hardly decides.
-        best = int(found.log_likelihood.argmax())
-        return self._assemble(picture, seen, evidence, found, best, places[best], view, middle)
+        # Without the prior: its density at an optimum counts some sixty values that a figure hardly decides.
+        edges = model.edges_log_prob(seen)[0, category, [v for *_, v in proposals]]
+        best = int((found.log_likelihood + edges).argmax())
+        parse = self._assemble(picture, seen, evidence, found, best, places[best], view, middle)
+        return replace(parse, scores=(*parse.scores, ("object", "edges", float(edges[best]))))
 
     def _assemble(
         self,

@@ -10,7 +10,9 @@ from jaxtyping import Bool, Float
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import AgglomerativeClustering
 from torch import Tensor
+from torch.quasirandom import SobolEngine
 
+from compvis.geometry.cameras import viewpoint_rotation
 from compvis.grammar.solid import SolidCategory, SolidGrammar, SolidTemplate
 from compvis.learning.figure_ground import learn_figure_ground
 from compvis.learning.solid_fit import (
@@ -27,6 +29,7 @@ from compvis.learning.solid_fit import (
 from compvis.learning.solid_latent import infer_viewpoints
 from compvis.learning.solid_options import SolidOptions
 from compvis.learning.solid_shared import learn_shared
+from compvis.likelihood.appearance import AppearanceField, AppearanceMaps
 from compvis.likelihood.backdrop import learn_backdrop
 from compvis.likelihood.solid_colour import ColourPredictive, learn_colours
 from compvis.parsing.solid_image import SolidViews, Surroundings, frame_scenes, to_lab, view_photographs
@@ -43,17 +46,20 @@ class SolidModel:
     Attributes:
         grammar: categories in the order of the class numbers.
         colours: predictive density of each category's mean colour.
+        appearance: edges inside each category's figures, over viewpoints.
         surroundings: what was learned of backgrounds and occluders.
         library: every template from all around, drawn when first needed.
     """
 
     grammar: SolidGrammar
     colours: list[ColourPredictive]
+    appearance: AppearanceField
 
     def __init__(self, options: SolidOptions) -> None:
         self.options = options
         self.surroundings = Surroundings()
         self._library: ViewLibrary | None = None
+        self._maps: AppearanceMaps | None = None
         # A parse asks for the scores of the same photograph several times.
         self._scored: tuple[SolidViews, Tensor] | None = None
 
@@ -66,10 +72,17 @@ class SolidModel:
             )
         return self._library
 
+    @property
+    def appearance_maps(self) -> AppearanceMaps:
+        """What edges are expected inside figures from all around."""
+        if self._maps is None:
+            self._maps = self.appearance.maps(towards_viewers(self.library.views), self.options.appearance)
+        return self._maps
+
     def with_options(self, options: SolidOptions) -> "SolidModel":
         """What was learned, under other options for answering."""
         other = copy(self)
-        other.options, other._library, other._scored = options, None, None
+        other.options, other._library, other._maps, other._scored = options, None, None, None
         return other
 
     def render(self, softness: float):
@@ -136,9 +149,9 @@ class SolidModel:
             done += len(rows)
             if progress is not None:
                 progress(done)
-        self.grammar = SolidGrammar(
-            tuple(recombine(one, self.options.recombined, self.options.seed) for one in categories),
-            self.options.prior,
+        self.grammar = SolidGrammar(tuple(self._vary(one) for one in categories), self.options.prior)
+        self.appearance = AppearanceField.learn(
+            seen.colour[..., 0], seen.figure, towards_viewers(view), torch.from_numpy(labels)
         )
         self.colours = learn_colours(
             mean_colours(seen),
@@ -146,14 +159,14 @@ class SolidModel:
             [max(len(one.templates), min(3, sum(one.counts))) for one in categories],
             len(categories),
         )
-        self._library, self._scored = None, None
+        self._library, self._maps, self._scored = None, None, None
         return view, spread
 
     def log_evidence(self, seen: SolidViews) -> Float[np.ndarray, "n c"]:
-        """log p(figure, mean colour | category), nats of independent observations.
+        """log p(figure, edges inside it, mean colour | category), nats of independent observations.
 
-        The figure's likelihood is summed over alternatives and viewpoints (uniform over the upper half of the
-        sphere); the colour's is a Student t.
+        The likelihood of figure and edges is summed over alternatives and viewpoints (uniform over the upper half of
+        the sphere); the colour's is a Student t.
         """
         scores = self._proposal_scores(seen)
         found = torch.stack(
@@ -181,12 +194,27 @@ class SolidModel:
         scores = self._proposal_scores(seen)[0, self._members(category)]
         return scores.logsumexp(0).softmax(0).double().numpy()
 
+    def edges_log_prob(self, seen: SolidViews) -> Float[Tensor, "n c v"]:
+        """log p(edges inside the figure | category, viewpoint of the library), nats of independent observations."""
+        if not self.options.edges_weight:
+            return torch.zeros(len(seen), len(self.grammar.categories), len(self.library.views))
+        found = self.appearance.log_prob(
+            seen.colour[..., 0],
+            seen.figure,
+            seen.figure + seen.ground,
+            self.appearance_maps,
+            self.options.appearance,
+        )
+        return self.options.edges_weight * found
+
     def _proposal_scores(self, seen: SolidViews) -> Float[Tensor, "n t v"]:
-        """log p(figure, template, viewpoint | category)."""
+        """log p(figure, edges, template, viewpoint | category)."""
         if self._scored is None or self._scored[0] is not seen:
             library = self.library
             weights = torch.cat([one.log_weights() for one in self.grammar.categories])
-            scores = library.score(seen, self.options.figure) + weights[:, None] + library.log_area
+            category = [c for c, _ in self.grammar.templates]
+            scores = library.score(seen, self.options.figure) + self.edges_log_prob(seen)[:, category]
+            scores = scores + weights[:, None] + library.log_area
             self._scored = seen, scores
         return self._scored[1]
 
@@ -196,6 +224,13 @@ class SolidModel:
 
     def _members(self, category: int) -> list[int]:
         return [t for t, (c, _) in enumerate(self.grammar.templates) if c == category]
+
+    def _vary(self, category: SolidCategory) -> SolidCategory:
+        """The category with alternatives like other objects of it."""
+        options = self.options
+        if len(category.templates) > 1:
+            return recombine(category, options.recombined, options.seed)
+        return stretch_object(category, options.stretched, options.stretch, options.seed)
 
     def _learn_category(
         self, seen: SolidViews, rgb: Float[Tensor, "n 3"], view: Float[Tensor, "n 2"]
@@ -266,6 +301,11 @@ def corners_of(leaves: Leaves) -> tuple[Float[Tensor, "3"], Float[Tensor, "3"]]:
     return (centre - bound).amin(0), (centre + bound).amax(0)
 
 
+def towards_viewers(view: Float[Tensor, "n k"]) -> Float[Tensor, "n 3"]:
+    """Unit vectors from the object to viewers at (azimuth, elevation, ...), degrees."""
+    return -viewpoint_rotation(view[:, 0], view[:, 1], torch.zeros_like(view[:, 0]))[:, 2]
+
+
 def mean_colours(seen: SolidViews) -> Float[Tensor, "n 3"]:
     """Mean colour of each figure, Lab / 100."""
     weight = seen.figure[..., None]
@@ -334,12 +374,9 @@ def recombine(category: SolidCategory, count: int, seed: int) -> SolidCategory:
     """The category with ``count`` more alternatives, each part of which is that part of a random learned one.
 
     New objects of a category have parts like those of several known objects (Geman, Potter and Chi, "Composition
-    systems", 2002). Each weighs as much as a learned alternative does on average. One alternative has nothing to
-    recombine.
+    systems", 2002). Each weighs as much as a learned alternative does on average.
     """
     learned = category.templates
-    if len(learned) < 2:
-        return category
     generator = torch.Generator().manual_seed(seed)
     stacked = {name: torch.stack([one.tensors()[name] for one in learned]) for name in learned[0].tensors()}
     parts = torch.arange(len(learned[0].kind))
@@ -351,3 +388,21 @@ def recombine(category: SolidCategory, count: int, seed: int) -> SolidCategory:
         if chosen["present"].any():
             further.append(SolidTemplate(**chosen, pixels=stacked["pixels"].log().mean().exp()))
     return SolidCategory((*learned, *further), (*category.counts, *(weight for _ in further)))
+
+
+def stretch_object(category: SolidCategory, count: int, spread: float, seed: int) -> SolidCategory:
+    """A category of one alternative with ``count`` more, each that one stretched along the object's three axes.
+
+    The logarithms of the factors are normal with standard deviation ``spread``, of a scrambled Sobol sequence. Each
+    weighs as much as the learned alternative.
+    """
+    (learned,), (weight,) = category.templates, category.counts
+    share = SobolEngine(3, scramble=True, seed=seed).draw(count).clamp(0.01, 0.99)
+    factors = spread * torch.distributions.Normal(0.0, 1.0).icdf(share)
+    # A leaf's own axes stretch by how far each lies along the object's.
+    along = (learned.rotation.square() * factors[:, None, :, None]).sum(-2)
+    further = [
+        replace(learned, centre=learned.centre * one.exp(), size=learned.size * own.exp())
+        for one, own in zip(factors, along, strict=True)
+    ]
+    return SolidCategory((learned, *further), (weight,) * (count + 1))

@@ -1,13 +1,16 @@
 """A learned solid model as a small JSON record plus tensors, for safetensors; both directions exact."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from compvis.grammar.solid import SolidCategory, SolidGrammar, SolidTemplate
 from compvis.learning.solid_model import SolidModel
 from compvis.learning.solid_options import SolidOptions
+from compvis.likelihood.appearance import AppearanceField
 from compvis.likelihood.backdrop import Backdrop
 from compvis.likelihood.solid_colour import ColourPredictive
 from compvis.parsing.figure_ground import FigureGroundNet
@@ -19,10 +22,14 @@ def solid_to_state(model: SolidModel) -> tuple[dict[str, Any], dict[str, Tensor]
     tensors: dict[str, Tensor] = {}
     for c, a in model.grammar.templates:
         for name, tensor in model.grammar.template(c, a).tensors().items():
-            tensors[f"{c}/{a}/{name}"] = tensor.contiguous()
+            tensors[f"{c}/{a}/{name}"] = tensor.clone(
+                memory_format=torch.contiguous_format
+            )  # alternatives share some
     for c, colour in enumerate(model.colours):
         tensors[f"{c}/colour_mean"] = colour.mean.contiguous()
         tensors[f"{c}/colour_scale"] = colour.scale.contiguous()
+    for field in fields(model.appearance):
+        tensors[f"appearance/{field.name}"] = getattr(model.appearance, field.name).contiguous()
     around = model.surroundings
     if around.backdrop is not None:
         tensors["backdrop"] = around.backdrop.histogram.contiguous()
@@ -56,6 +63,9 @@ def solid_from_state(
         ColourPredictive(tensors[f"{c}/colour_mean"], tensors[f"{c}/colour_scale"], freedom)
         for c, freedom in enumerate(record["freedom"])
     ]
+    model.appearance = AppearanceField(
+        **{field.name: tensors[f"appearance/{field.name}"] for field in fields(AppearanceField)}
+    )
     backdrop = Backdrop(tensors["backdrop"]) if "backdrop" in tensors else None
     weights = {name[4:]: value for name, value in tensors.items() if name.startswith("net/")}
     net = FigureGroundNet() if weights else None

@@ -1,0 +1,165 @@
+"""log p(edges inside the figure given category and viewpoint): what an outline alone does not tell.
+
+From opposite sides at the horizon an object has the same outline; a windscreen or a face tells them apart.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+_ORIENTATIONS = 8
+_CELL = 6  # working pixels along a cell
+_FLAT = 0.3  # energy of a cell without edges, so that noise is not blown up
+_MOST = 0.4  # of one normalised bin (Dalal and Triggs, 2005, section 6.4: clipping)
+
+
+@dataclass(frozen=True)
+class AppearanceSettings:
+    """How edges inside figures vary with the viewpoint and between objects.
+
+    The histograms of a category are a Gaussian process over the view sphere with unit variance.
+
+    Args:
+        common: share of the variance that all viewpoints of a category have in common, in [0, 1).
+        reach: length scale over viewpoints, degrees.
+        noise: variance between objects, relative to that over viewpoints.
+        temperature: entries of a histogram for each independent observation, at least 1.
+    """
+
+    common: float = 0.2
+    reach: float = 14.0
+    noise: float = 1.0
+    temperature: float = 15.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.common < 1:
+            raise ValueError(f"common must lie in [0, 1), not {self.common}.")
+        if not (self.reach > 0 and self.noise > 0 and self.temperature >= 1):
+            raise ValueError("reach and noise must be above 0, temperature at least 1.")
+
+
+def edge_histograms(
+    light: Float[Tensor, "n S S"], figure: Float[Tensor, "n S S"]
+) -> Float[Tensor, "n o k k"]:
+    """Histograms of the orientations of gradients in square cells, of the figure's lightness alone.
+
+    What is not figure takes the figure's mean lightness. Orientations are unsigned; cells are normalised over their
+    eight neighbours (Dalal and Triggs, "Histograms of oriented gradients for human detection", CVPR 2005).
+    """
+    mean = (light * figure).sum((1, 2)) / figure.sum((1, 2)).clamp_min(1e-6)
+    inside = (light * figure + (1 - figure) * mean[:, None, None])[:, None]
+    smooth = F.avg_pool2d(F.pad(inside, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    rim = F.pad(smooth, (1, 1, 1, 1), mode="replicate")[:, 0]
+    across = (rim[:, 1:-1, 2:] - rim[:, 1:-1, :-2]) / 2
+    down = (rim[:, 2:, 1:-1] - rim[:, :-2, 1:-1]) / 2
+    strength = torch.hypot(across, down)
+    place = (torch.atan2(down, across) % torch.pi) / torch.pi * _ORIENTATIONS
+    low = place.floor().long() % _ORIENTATIONS
+    share = place - place.floor()
+    bins = strength.new_zeros(len(light), _ORIENTATIONS, *light.shape[1:])
+    bins.scatter_(1, low[:, None], (strength * (1 - share))[:, None])
+    bins.scatter_add_(1, ((low + 1) % _ORIENTATIONS)[:, None], (strength * share)[:, None])
+    cells = F.avg_pool2d(bins, _CELL) * _CELL**2
+    energy = F.avg_pool2d(F.pad(cells.square().sum(1, keepdim=True), (1, 1, 1, 1)), 3, 1) * 9
+    return (cells / (energy + _FLAT**2).sqrt()).clamp(max=_MOST)
+
+
+@dataclass(frozen=True, eq=False)
+class AppearanceMaps:
+    """What a field expects at v viewpoints.
+
+    Attributes:
+        mean: standardised histograms (c, v, d) of c categories. variance: (c, v), of each entry.
+    """
+
+    mean: Float[Tensor, "c v d"]
+    variance: Float[Tensor, "c v"]
+
+
+@dataclass(frozen=True, eq=False)
+class AppearanceField:
+    """Edges inside the figures of each category, a Gaussian process over viewpoints.
+
+    Attributes:
+        histograms: standardised, of the training pictures and of their mirror images (m, d).
+        towards: unit vectors to their viewers (m, 3). labels: their categories (m,).
+        middle, spread: mean (d,) and standard deviation () of training histograms.
+    """
+
+    histograms: Float[Tensor, "m d"]
+    towards: Float[Tensor, "m 3"]
+    labels: Int[Tensor, " m"]
+    middle: Float[Tensor, " d"]
+    spread: Float[Tensor, ""]
+
+    @classmethod
+    def learn(
+        cls,
+        light: Float[Tensor, "n S S"],
+        figure: Float[Tensor, "n S S"],
+        towards: Float[Tensor, "n 3"],
+        labels: Int[Tensor, " n"],
+    ) -> "AppearanceField":
+        """Take in the pictures of all categories; ``towards`` points to their viewers.
+
+        Objects have two like halves on either side of the plane x = 0, as the solids have: a picture's mirror image
+        is what is seen from the mirrored viewpoint.
+        """
+        seen = edge_histograms(light, figure).flatten(1)
+        mirrored = edge_histograms(light.flip(2), figure.flip(2)).flatten(1)
+        middle = seen.mean(0)
+        spread = (seen - middle).square().mean().sqrt().clamp_min(1e-6)
+        return cls(
+            (torch.cat([seen, mirrored]) - middle) / spread,
+            torch.cat([towards, towards * towards.new_tensor([-1.0, 1.0, 1.0])]),
+            torch.cat([labels, labels]),
+            middle,
+            spread,
+        )
+
+    def maps(self, towards: Float[Tensor, "v 3"], settings: AppearanceSettings) -> AppearanceMaps:
+        """Posterior mean and variance of every category at the viewpoints ``towards`` (Rasmussen and Williams,
+        "Gaussian Processes for Machine Learning", 2006, equations 2.25 and 2.26)."""
+        mean, variance = [], []
+        for c in range(int(self.labels.max()) + 1):
+            own = self.labels == c
+            known = self.towards[own]
+            noisy = _kernel(known, known, settings) + settings.noise * torch.eye(len(known))
+            cross = _kernel(known, towards, settings)
+            weights = torch.linalg.solve(noisy, cross)
+            mean.append(weights.T @ self.histograms[own])
+            variance.append((1 - (weights * cross).sum(0)).clamp_min(0) + settings.noise)
+        return AppearanceMaps(torch.stack(mean), torch.stack(variance))
+
+    def log_prob(
+        self,
+        light: Float[Tensor, "n S S"],
+        figure: Float[Tensor, "n S S"],
+        told: Float[Tensor, "n S S"],
+        maps: AppearanceMaps,
+        settings: AppearanceSettings,
+    ) -> Float[Tensor, "n c v"]:
+        """log p of the edges inside each figure in every category and viewpoint, nats of independent observations.
+
+        Args:
+            told: share of each pixel that is known to be figure or background; the rest, behind something else,
+                says nothing, and a cell counts by its share.
+        """
+        seen = (edge_histograms(light, figure).flatten(1) - self.middle) / self.spread
+        weight = F.avg_pool2d(told.clamp(0, 1)[:, None], _CELL).flatten(1).repeat(1, _ORIENTATIONS)
+        mean, variance = maps.mean.flatten(0, 1), maps.variance.flatten()
+        squared = (weight * seen.square()).sum(1, keepdim=True) - 2 * (weight * seen) @ mean.T
+        squared = squared + weight @ mean.square().T
+        score = -0.5 * (squared / variance + weight.sum(1, keepdim=True) * variance.log())
+        return (score / settings.temperature).view(len(seen), *maps.variance.shape)
+
+
+def _kernel(
+    first: Float[Tensor, "a 3"], second: Float[Tensor, "b 3"], settings: AppearanceSettings
+) -> Float[Tensor, "a b"]:
+    apart = (2 - 2 * (first @ second.T)).clamp_min(0)
+    reach = torch.deg2rad(torch.tensor(settings.reach))
+    return settings.common + (1 - settings.common) * torch.exp(-apart / (2 * reach**2))
