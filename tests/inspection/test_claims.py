@@ -6,6 +6,7 @@ import pytest
 
 from compvis.evaluation.records import Result
 from compvis.inspection.study.claims import beats_baselines
+from compvis.inspection.study.scaling import efficiency_section
 
 
 def run(model: str, seed: int, accuracy: float, data: str = "eth80") -> Result:
@@ -27,3 +28,36 @@ def test_the_grammar_of_the_domain_is_compared_with_the_strongest_baseline(gramm
     worse = [run(grammar, seed, 0.6) for seed in range(4)] + runs[4:]
     assert not beats_baselines(worse, "grammar")[0].met
     assert beats_baselines(runs[4:], "grammar") == []
+
+
+def posed(model: str, fold: int, accuracy: float, views: int = 1, test_band: str = "all") -> Result:
+    config = {
+        "model_name": model, "data": {"name": "eth80"}, "fold": fold, "objects": 1, "views": views, "band": "all",
+        "test_band": test_band, "masks": "always",
+    }  # fmt: skip
+    metrics = {"accuracy": accuracy, "trials": 100}
+    name = f"{model}-{fold}-{views}-{test_band}"
+    return Result("viewpoint", name, "finished", 0, config, metrics, [], {}, Path("none"))
+
+
+def test_runs_on_photographs_are_judged_with_their_folds_as_draws():
+    runs = [posed("grammar_solids", fold, 0.8 + 0.01 * fold) for fold in range(3)]
+    runs += [posed("cnn_photo", fold, 0.7) for fold in range(3)]
+    runs += [posed("cnn_photo", fold, 0.99, test_band="above") for fold in range(3)]
+    runs += [posed(model, 0, 0.9, views=12) for model in ("grammar_solids", "cnn_photo")]
+    (verdict,) = beats_baselines(runs, "grammar")
+    assert verdict.claim == "beats the strongest baseline at 1 images a class"
+    assert verdict.measured.endswith("3 pairs")
+    assert verdict.met
+
+
+def test_data_efficiency_is_that_of_the_grammar_of_the_domain():
+    runs = [
+        posed("grammar_solids", fold, 0.6 + 0.02 * views, views) for fold in range(3) for views in (1, 4, 12)
+    ]
+    runs += [posed("cnn_photo", fold, 0.5 + 0.02 * views, views) for fold in range(3) for views in (1, 4, 12)]
+    section = efficiency_section(runs, "grammar")
+    (ratios,) = [one for one in section.tables if "how many times" in one.caption]
+    assert ratios.columns == ("images of grammar_solids", "its error %", "cnn_photo")
+    # The network reaches 0.62 between its 4 and its 12 images.
+    assert 4 < float(ratios.rows[0][2].split()[0]) < 12

@@ -1,15 +1,16 @@
 """What the study set out to show, and whether the records show it: met, missed or not measured."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from compvis.evaluation.confidence import area_under_risk, summarise_confidence
+from compvis.evaluation.curves import learning_curves
 from compvis.evaluation.records import Result, group_results
 from compvis.evaluation.statistics import paired_difference
-from compvis.inspection.study.contract import Section, shown_number, table
+from compvis.inspection.study.contract import Section, grammar_among, shown_number, table
 from compvis.inspection.study.shifts import mean_losses
 from compvis.inspection.study.worst_case import SETTING as EXAMINED
 from compvis.inspection.study.worst_case import survival
@@ -53,29 +54,30 @@ def claims_section(
 
 def beats_baselines(results: Sequence[Result], reference: str) -> list[Verdict]:
     """Paired accuracy above the strongest baseline's at up to ten images a class, 95% interval above zero."""
-    runs = [run for run in results if run.experiment == "sample_efficiency"]
     verdicts = []
-    for (data, size), own in group_results(runs, ["data.name", "size.per_class"]).items():
-        if size is None or size > 10:
-            continue
-        scores = _by_model(own, lambda run: float(run.metrics["accuracy"]))
-        strongest = _strongest(scores, reference)
-        grammar = _grammar(scores, reference)
-        if strongest is None or grammar is None:
-            continue
-        common = sorted(scores[grammar].keys() & scores[strongest].keys())
-        if len(common) < 2:
-            continue
-        pairs = [np.array([scores[model][seed] for seed in common]) for model in (grammar, strongest)]
-        difference = paired_difference(pairs[0], pairs[1])
-        verdicts.append(
-            Verdict(
-                f"beats the strongest baseline at {size} images a class",
-                str(data),
-                f"{grammar} - {strongest}: {difference.percent()} points, {len(common)} pairs",
-                difference.low > 0,
+    for setting, curves in learning_curves(_plain_runs(results)).items():
+        for size in sorted({x for curve in curves for x in curve.x if x <= 10}):
+            scores = {
+                curve.name: {draw: 1 - error for draw, error in curve.errors[curve.x.index(size)].items()}
+                for curve in curves
+                if size in curve.x
+            }
+            strongest, grammar = _strongest(scores, reference), grammar_among(scores, reference)
+            if strongest is None or grammar is None:
+                continue
+            common = sorted(scores[grammar].keys() & scores[strongest].keys())
+            if len(common) < 2:
+                continue
+            pairs = [np.array([scores[model][draw] for draw in common]) for model in (grammar, strongest)]
+            difference = paired_difference(pairs[0], pairs[1])
+            verdicts.append(
+                Verdict(
+                    f"beats the strongest baseline at {size:g} images a class",
+                    setting,
+                    f"{grammar} - {strongest}: {difference.percent()} points, {len(common)} pairs",
+                    difference.low > 0,
+                )
             )
-        )
     return verdicts
 
 
@@ -85,7 +87,7 @@ def calibrated(results: Sequence[Result], reference: str) -> list[Verdict]:
     verdicts = []
     for (data, size), own in group_results(runs, ["data.name", "size.per_class"]).items():
         errors = _by_model(own, lambda run: summarise_confidence(run.rows)["ece"])
-        grammar = _grammar(errors, reference)
+        grammar = grammar_among(errors, reference)
         if grammar is None:
             continue
         where, ece = f"{data}, {size} a class", _mean(errors[grammar])
@@ -108,7 +110,7 @@ def loses_less(results: Sequence[Result], reference: str) -> list[Verdict]:
     for (data, masks, size), own in group_results(runs, ["data.name", "masks", "size.per_class"]).items():
         strongest = _strongest(_by_model(own, lambda run: float(run.metrics["accuracy"])), reference)
         losses = mean_losses(own)
-        grammar = _grammar(losses, reference)
+        grammar = grammar_among(losses, reference)
         if strongest is None or grammar is None or strongest not in losses:
             continue
         mine, theirs = losses[grammar]["mean"], losses[strongest]["mean"]
@@ -130,7 +132,7 @@ def survives(results: Sequence[Result], reference: str) -> list[Verdict]:
     for setting, own in group_results(runs, list(EXAMINED)).items():
         where = ", ".join(str(value) for value in setting)
         found = survival(own, "cmaes")
-        grammar = _grammar(found, reference)
+        grammar = grammar_among(found, reference)
         if grammar is not None and len(found[grammar]) >= 2:
             shares = {model: float(np.mean(list(alive.values()))) for model, alive in found.items()}
             best = max(
@@ -164,6 +166,16 @@ CHECKS: tuple[Callable[[Sequence[Result], str], list[Verdict]], ...] = (
 )
 
 
+def _plain_runs(results: Sequence[Result]) -> list[Result]:
+    """Runs on new pictures of the kind that was learned."""
+    return [
+        run
+        for run in results
+        if run.experiment in ("sample_efficiency", "viewpoint")
+        and run.choice("band") == run.choice("test_band")
+    ]
+
+
 def _by_model(runs: Sequence[Result], value: Callable[[Result], float]) -> Mapping[str, dict[int, float]]:
     return {
         str(model): {run.seed: value(run) for run in own}
@@ -174,15 +186,9 @@ def _by_model(runs: Sequence[Result], value: Callable[[Result], float]) -> Mappi
 def _strongest(scores: Mapping[str, Mapping[int, float]], reference: str) -> str | None:
     """The baseline with the largest mean; None where grammar or baselines are missing."""
     baselines = [model for model in scores if not model.startswith(reference)]
-    if not baselines or _grammar(scores, reference) is None:
+    if not baselines or grammar_among(scores, reference) is None:
         return None
     return max(baselines, key=lambda model: _mean(scores[model]))
-
-
-def _grammar(models: Collection[str], reference: str) -> str | None:
-    """The reference, or that of another domain (``grammar_solids``) where the reference did not run."""
-    others = sorted(model for model in models if model.startswith(f"{reference}_"))
-    return reference if reference in models else next(iter(others), None)
 
 
 def _mean(values: Mapping[Any, float]) -> float:

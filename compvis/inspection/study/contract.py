@@ -1,6 +1,6 @@
 """What a section of the report is, and how numbers are written in it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
@@ -31,6 +31,12 @@ class Section:
     text: str
     tables: tuple[Table, ...] = ()
     figures: tuple[tuple[str, Figure], ...] = ()
+
+
+def grammar_among(models: Collection[str], reference: str) -> str | None:
+    """The reference, or that of another domain (``grammar_solids``) where the reference did not run."""
+    others = sorted(model for model in models if model.startswith(f"{reference}_"))
+    return reference if reference in models else next(iter(others), None)
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

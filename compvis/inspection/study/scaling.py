@@ -10,7 +10,7 @@ from compvis.evaluation.curves import learning_curves
 from compvis.evaluation.records import Result
 from compvis.evaluation.scaling import LearningCurve, data_efficiency, fit_law, images_needed
 from compvis.inspection.strokes import PALETTE
-from compvis.inspection.study.contract import Section, Table, shown_interval, table
+from compvis.inspection.study.contract import Section, Table, grammar_among, shown_interval, table
 
 ERRORS = (0.1, 0.05, 0.01)
 _MARKERS = "osD^vPX*"
@@ -20,7 +20,8 @@ def efficiency_section(results: Sequence[Result], reference: str) -> Section | N
     """Error against labelled images of every data set, or None where no two sizes were run.
 
     Args:
-        reference: the model whose data-efficiency against the others is asked for.
+        reference: the grammar whose data-efficiency against the others is asked for; where it did not run, another
+            whose name begins like it.
     """
     runs = [run for run in results if run.experiment in ("sample_efficiency", "viewpoint")]
     curves = {
@@ -103,17 +104,18 @@ def draw_law(axes: Axes, curve: LearningCurve, place: int) -> None:
 
 def _ratio_tables(setting: str, curves: Sequence[LearningCurve], reference: str) -> list[Table]:
     by_name: Mapping[str, LearningCurve] = {curve.name: curve for curve in curves}
-    first = by_name.get(reference)
-    if first is None or len(by_name) < 2:
+    own = grammar_among(by_name, reference)
+    if own is None or len(by_name) < 2:
         return []
+    first = by_name[own]
     rows = []
     for x in first.x:
         cells = []
         for name, other in by_name.items():
-            if name == reference:
+            if name == own:
                 continue
             found = data_efficiency(first, other, x)
             cells.append(shown_interval(found.ratio) + ("*" if found.beyond else ""))
         rows.append((f"{x:g}", f"{100 * first.means()[first.x.index(x)]:.1f}", *cells))
-    columns = (f"images of {reference}", "its error %", *(name for name in by_name if name != reference))
+    columns = (f"images of {own}", "its error %", *(name for name in by_name if name != own))
     return [table(f"{setting}: how many times the images others need for the same error", columns, rows)]

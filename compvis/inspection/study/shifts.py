@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from compvis.evaluation.matrix import PLAIN, condition_interval, matched_accuracy
 from compvis.evaluation.records import Result, group_results
-from compvis.inspection.study.contract import Section, Table, shown_number, table
+from compvis.inspection.study.contract import Section, Table, grammar_among, shown_number, table
 
 SETTING = ("data.name", "masks")
 
@@ -92,13 +92,14 @@ def _matched_table(where: str, runs: Sequence[Result], reference: str) -> Table 
         (str(model), size): own
         for (model, size), own in group_results(runs, ["model_name", "size.per_class"]).items()
     }
-    sizes = sorted(size for model, size in points if model == reference)
-    others = sorted({model for model, _ in points if model != reference})
-    if not sizes or not others:
+    grammar = grammar_among({model for model, _ in points}, reference)
+    sizes = sorted(size for model, size in points if model == grammar)
+    others = sorted({model for model, _ in points if model != grammar})
+    if grammar is None or not others:
         return None
     lines = []
     for size in sizes:
-        mine = _accuracies(points[reference, size])
+        mine = _accuracies(points[grammar, size])
         for group in (name for name in mine if name != PLAIN):
             cells = []
             for model in others:
@@ -107,7 +108,7 @@ def _matched_table(where: str, runs: Sequence[Result], reference: str) -> Table 
                 matched = matched_accuracy(pairs, mine[PLAIN])
                 cells.append("–" if matched is None else f"{100 * matched:.1f}")
             lines.append((str(size), f"{100 * mine[PLAIN]:.1f}", group, f"{100 * mine[group]:.1f}", *cells))
-    columns = (f"images of {reference}", "clean %", "shift", reference, *others)
+    columns = (f"images of {grammar}", "clean %", "shift", grammar, *others)
     return table(f"{where}: accuracy under shift at equal clean accuracy, %", columns, lines)
 
 
