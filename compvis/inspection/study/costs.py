@@ -32,8 +32,8 @@ class Published:
 
 LITERATURE = (
     Published(
-        "AlexNet", 40.7, 4.7e17,
-        "Krizhevsky et al. 2012, table 2; Amodei & Hernandez 2018 (0.0058 petaflop/s-days)",
+        "AlexNet", 40.7, 4.9e17,
+        "Krizhevsky et al. 2012, table 2; operations: 0.75e9 multiply-adds x 6 x 1.2e6 images x 90 passes",
     ),
     Published(
         "ResNet-50", 22.85, 3.5e18,
