@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -12,8 +11,7 @@ from compvis.baselines.hog import describe_hog
 from compvis.baselines.hog_svm import HOGSVMClassifier
 from compvis.baselines.photo_augmentation import PHOTO, PhotoDeformation
 from compvis.baselines.photo_contract import AugmentedPhotoBaseline
-
-_LUMA = (0.299, 0.587, 0.114)
+from compvis.baselines.photo_description import describe_photographs
 
 
 @dataclass(kw_only=True, eq=False)
@@ -45,17 +43,9 @@ class PhotoHOGSVMClassifier(AugmentedPhotoBaseline, HOGSVMClassifier):
         return torch.cat([self._describe_part(part) for part in images.split(256)])
 
     def _describe_part(self, images: Tensor) -> Tensor:
+        outline = self.outline if self._looks_at_masks else None
         seen = self._look(images)
-        colour, cover = seen[:, :3], seen[:, 3:]
-        total = cover.mean((2, 3), keepdim=True).clamp(min=1e-3)
-        grey = (colour * colour.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
-        mean = (grey * cover).mean((2, 3), keepdim=True) / total
-        features = [self._describe_edges((mean + cover * (grey - mean))[:, 0])]
-        if self._looks_at_masks:
-            features.append(self.outline * self._describe_edges(cover[:, 0]))
-        spread = F.adaptive_avg_pool2d((colour - 0.5) * cover, self.colour_cells) / total
-        features.append(self.colour * spread.flatten(1))
-        return torch.cat(features, 1)
+        return describe_photographs(seen, self._describe_edges, outline, self.colour, self.colour_cells)
 
     def _describe_edges(self, planes: Tensor) -> Tensor:
         return describe_hog(planes, tuple(self.cells), self.bins, self.signed, self.blur)

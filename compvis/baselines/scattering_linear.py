@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from compvis.baselines.kernel_machine import KernelMachine
 from compvis.baselines.photo_augmentation import PHOTO, PhotoDeformation
 from compvis.baselines.photo_contract import AugmentedPhotoBaseline
+from compvis.baselines.photo_description import describe_photographs
 from compvis.baselines.scattering import scatter
-
-_LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -67,14 +65,6 @@ class PhotoScatteringClassifier(AugmentedPhotoBaseline, ScatteringClassifier):
     colour_cells: int = 2
 
     def _describe_part(self, images: Tensor) -> Tensor:
+        outline = self.outline if self._looks_at_masks else None
         seen = self._look(images)
-        colour, cover = seen[:, :3], seen[:, 3:]
-        total = cover.mean((2, 3), keepdim=True).clamp(min=1e-3)
-        grey = (colour * colour.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
-        mean = (grey * cover).mean((2, 3), keepdim=True) / total
-        features = [self._coefficients_of((mean + cover * (grey - mean))[:, 0])]
-        if self._looks_at_masks:
-            features.append(self.outline * self._coefficients_of(cover[:, 0]))
-        spread = F.adaptive_avg_pool2d((colour - 0.5) * cover, self.colour_cells) / total
-        features.append(self.colour * spread.flatten(1))
-        return torch.cat(features, 1)
+        return describe_photographs(seen, self._coefficients_of, outline, self.colour, self.colour_cells)
