@@ -230,6 +230,8 @@ class SolidModel:
         options = self.options
         if len(category.templates) > 1:
             return recombine(category, options.recombined, options.seed)
+        if not options.stretched:
+            return category
         return stretch_object(category, options.stretched, options.stretch, options.seed)
 
     def _learn_category(

@@ -70,6 +70,10 @@ def test_probabilities_are_the_evidence_s_at_the_confidence_asked_for():
     model = compvis.GrammarClassifier(domain="solids", confidence=0.5, **quick)
     model.fit(images, labels, masks, views)
     assert [len(one.templates) for one in model.model.grammar.categories] == [3, 3]
+    alone = compvis.GrammarClassifier(domain="solids", **{**quick, "stretched": 0}).fit(
+        images, labels, masks, views
+    )
+    assert [len(one.templates) for one in alone.model.grammar.categories] == [1, 1]
     evidence = model.log_evidence(images, masks=masks)
     odds = np.log(model.predict_proba(images, masks)) @ [1, -1]
     np.testing.assert_allclose(odds, 0.5 * evidence @ [1, -1], atol=1e-6)
