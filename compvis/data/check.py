@@ -20,6 +20,12 @@ class InputError(ValueError):
     """Images or labels that cannot be used; the message is one sentence saying what to do about it."""
 
 
+def is_rooted_tree(parent: Int64[np.ndarray, "n"]) -> bool:
+    """Whether node 0 is the root (its parent is -1) and every other node's parent comes before it."""
+    root_first = len(parent) > 0 and parent[0] == -1 and not (parent[1:] < 0).any()
+    return bool(root_first and (parent < np.arange(len(parent))).all())
+
+
 def check_images(images: object) -> Float[Tensor, "n H W"]:
     """Return the images as grey float32 in [0, 1], on the device they came on.
 

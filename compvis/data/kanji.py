@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 from numpy import ndarray
 
+from compvis.data.check import is_rooted_tree
 from compvis.data.folder import compact_arrays, own_file, reading
 
 BOX = 109.0  # side of the square that characters are drawn in
@@ -38,13 +39,7 @@ class KanjiCharacter:
     last: Int64[ndarray, "n"]
 
     def __post_init__(self) -> None:
-        n = len(self.parent)
-        if (
-            n == 0
-            or self.parent[0] != -1
-            or (self.parent[1:] < 0).any()
-            or (self.parent >= np.arange(n)).any()
-        ):
+        if not is_rooted_tree(self.parent):
             raise ValueError(f"The components of {self.character} are no tree with its root first.")
         if (self.first < 0).any() or (self.last < self.first).any() or (self.last > len(self.strokes)).any():
             raise ValueError(f"The components of {self.character} name strokes it does not have.")

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
-from compvis.data.check import InputError
+from compvis.data.check import InputError, is_rooted_tree
 from compvis.data.folder import compact_arrays, own_file, reading
 
 CATEGORIES = ("chair", "table", "storage")
@@ -51,12 +51,7 @@ class BoxHierarchy:
 
     def __post_init__(self) -> None:
         n = len(self.parent)
-        if (
-            n == 0
-            or self.parent[0] != -1
-            or (self.parent[1:] < 0).any()
-            or (self.parent >= np.arange(n)).any()
-        ):
+        if not is_rooted_tree(self.parent):
             raise ValueError(f"The hierarchy of {self.category} {self.name} is no tree with its root first.")
         if not np.array_equal(self.leaf, ~np.isin(np.arange(n), self.parent)):
             raise ValueError(f"The leaves of {self.category} {self.name} are not the nodes without children.")
