@@ -62,7 +62,7 @@ class SolidParse:
             their posterior probability.
         tree: object and parts, with their values; leaves carry rotation, centre and size in the world frame.
         scores: (address, name, nats): log prior of every site, and the log likelihoods of the figure and of the edges
-            inside it.
+            inside it, tempered and weighted as in the evidence.
         rendering: what the tree draws, (H, W, 3) uint8 on black.
         parts: (H, W) number of the part that owns each pixel, -1 for none; the same number is the same part of
             the category in every picture.
@@ -223,7 +223,8 @@ class SolidClassifier(GrammarClassifier):
     ) -> Float[ndarray, "n c"]:
         """log p(figure, edges inside it, mean colour | category), (n, classes), nats, columns ``classes_``.
 
-        A composite likelihood: ``figure.temperature`` pixels count as one independent observation.
+        A composite likelihood: ``figure.temperature`` pixels and ``appearance.temperature`` entries of the edges'
+        histograms count as one independent observation; edges and colour have weights.
         """
         self._require_fit()
         pictures = check_photographs(images).cpu()
@@ -329,7 +330,7 @@ class SolidClassifier(GrammarClassifier):
             seen, templates, view, middle, options.prior, options.figure, options.renderer, steps
         )
         # Without the prior: its density at an optimum counts some sixty values that a figure hardly decides.
-        edges = model.edges_log_prob(seen)[0, category, [v for *_, v in proposals]]
+        edges = model.edges_log_prob(seen, found.view)[0, category]
         best = int((found.log_likelihood + edges).argmax())
         parse = self._assemble(picture, seen, evidence, found, best, places[best], view, middle)
         return replace(parse, scores=(*parse.scores, ("object", "edges", float(edges[best]))))

@@ -61,6 +61,9 @@ def _grouped(results: Sequence[Result]) -> dict[str, list[Result]]:
     for run in results:
         beside = [run.choice(key) for key in ("band", "test_band", "masks")]
         named = [str(run.choice("data.name")), *(str(value) for value in beside if value is not None)]
+        of_objects, posed = run.choice("objects"), run.choice("viewpoints")
+        named += [] if of_objects is None else [f"{of_objects} objects"]
+        named += [] if posed in (None, "always") else [f"viewpoints {posed}"]
         groups.setdefault(", ".join(named), []).append(run)
     return groups
 

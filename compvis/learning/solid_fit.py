@@ -45,6 +45,14 @@ class FitSettings:
     symmetry: float = 0.8
     part_cost: float = 1.5
 
+    def __post_init__(self) -> None:
+        if not (self.parts >= 1 and self.grid >= 2 and min(self.steps) >= 0):
+            raise ValueError("parts must be at least 1, grid at least 2, steps at least 0.")
+        if not (0 < self.rate < math.inf and 0 <= self.part_cost < math.inf):
+            raise ValueError("rate must be finite and above 0, part_cost finite and at least 0.")
+        if not (0 <= self.allowed < 1 and 0 <= self.symmetry <= 1):
+            raise ValueError("allowed and symmetry are shares, at least 0 and at most 1.")
+
 
 @dataclass(frozen=True, eq=False)
 class Leaves:

@@ -194,16 +194,25 @@ class SolidModel:
         scores = self._proposal_scores(seen)[0, self._members(category)]
         return scores.logsumexp(0).softmax(0).double().numpy()
 
-    def edges_log_prob(self, seen: SolidViews) -> Float[Tensor, "n c v"]:
-        """log p(edges inside the figure | category, viewpoint of the library), nats of independent observations."""
+    def edges_log_prob(
+        self, seen: SolidViews, view: Float[Tensor, "v 3"] | None = None
+    ) -> Float[Tensor, "n c v"]:
+        """log p(edges inside the figure | category, viewpoint) times its weight, nats of independent observations.
+
+        Args:
+            view: azimuth, elevation, roll, degrees; None: the library's.
+        """
+        views = self.library.views if view is None else view
         if not self.options.edges_weight:
-            return torch.zeros(len(seen), len(self.grammar.categories), len(self.library.views))
+            return seen.figure.new_zeros(len(seen), len(self.grammar.categories), len(views))
+        settings = self.options.appearance
+        maps = self.appearance_maps if view is None else self.appearance.maps(towards_viewers(view), settings)
         found = self.appearance.log_prob(
             seen.colour[..., 0],
             seen.figure,
             seen.figure + seen.ground,
-            self.appearance_maps,
-            self.options.appearance,
+            maps,
+            settings,
         )
         return self.options.edges_weight * found
 

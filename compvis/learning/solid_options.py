@@ -56,11 +56,18 @@ class SolidOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        counts = (self.alternatives, self.pictures, self.recombined, self.stretched)
+        if not all(isinstance(count, int) for count in counts):
+            raise ValueError("alternatives, pictures, recombined and stretched must be whole numbers.")
         if self.alternatives < 1 or self.pictures < 1 or min(self.recombined, self.stretched) < 0:
             raise ValueError(
                 "alternatives and pictures must be at least 1, recombined and stretched at least 0."
             )
-        if not (0 <= self.stretch < float("inf") and 0 < self.confidence < float("inf")):
-            raise ValueError("stretch must be at least 0, confidence above 0.")
+        for name in ("stretch", "colour_weight", "edges_weight"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be finite and at least 0.")
+        for name in ("confidence", "softness", "step"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be finite and above 0.")
         if not hasattr(self.renderer, "with_softness"):
             raise ValueError("The renderer of solids must have with_softness.")

@@ -3,6 +3,7 @@
 From opposite sides at the horizon an object has the same outline; a windscreen or a face tells them apart.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -20,12 +21,13 @@ _MOST = 0.4  # of one normalised bin (Dalal and Triggs, 2005, section 6.4: clipp
 class AppearanceSettings:
     """How edges inside figures vary with the viewpoint and between objects.
 
-    The histograms of a category are a Gaussian process over the view sphere with unit variance.
+    The standardised histograms of a category are a Gaussian process over the view sphere, with unit variance together
+    with the noise of single pictures.
 
     Args:
         common: share of the variance that all viewpoints of a category have in common, in [0, 1).
         reach: length scale over viewpoints, degrees.
-        noise: variance between objects, relative to that over viewpoints.
+        noise: variance of single pictures about the process, relative to the process's.
         temperature: entries of a histogram for each independent observation, at least 1.
     """
 
@@ -37,8 +39,8 @@ class AppearanceSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.common < 1:
             raise ValueError(f"common must lie in [0, 1), not {self.common}.")
-        if not (self.reach > 0 and self.noise > 0 and self.temperature >= 1):
-            raise ValueError("reach and noise must be above 0, temperature at least 1.")
+        if not (0 < self.reach < math.inf and 0 < self.noise < math.inf and 1 <= self.temperature < math.inf):
+            raise ValueError("reach and noise must be finite and above 0, temperature finite and at least 1.")
 
 
 def edge_histograms(
@@ -105,8 +107,8 @@ class AppearanceField:
     ) -> "AppearanceField":
         """Take in the pictures of all categories; ``towards`` points to their viewers.
 
-        Objects have two like halves on either side of the plane x = 0, as the solids have: a picture's mirror image
-        is what is seen from the mirrored viewpoint.
+        Objects are supposed to have two like halves on either side of the plane z = 0, as solids with parts in
+        pairs have: a picture's mirror image is what is seen from the mirrored viewpoint.
         """
         seen = edge_histograms(light, figure).flatten(1)
         mirrored = edge_histograms(light.flip(2), figure.flip(2)).flatten(1)
@@ -114,7 +116,7 @@ class AppearanceField:
         spread = (seen - middle).square().mean().sqrt().clamp_min(1e-6)
         return cls(
             (torch.cat([seen, mirrored]) - middle) / spread,
-            torch.cat([towards, towards * towards.new_tensor([-1.0, 1.0, 1.0])]),
+            torch.cat([towards, towards * towards.new_tensor([1.0, 1.0, -1.0])]),
             torch.cat([labels, labels]),
             middle,
             spread,
@@ -123,15 +125,17 @@ class AppearanceField:
     def maps(self, towards: Float[Tensor, "v 3"], settings: AppearanceSettings) -> AppearanceMaps:
         """Posterior mean and variance of every category at the viewpoints ``towards`` (Rasmussen and Williams,
         "Gaussian Processes for Machine Learning", 2006, equations 2.25 and 2.26)."""
+        signal = 1 / (1 + settings.noise)
         mean, variance = [], []
         for c in range(int(self.labels.max()) + 1):
             own = self.labels == c
             known = self.towards[own]
-            noisy = _kernel(known, known, settings) + settings.noise * torch.eye(len(known))
-            cross = _kernel(known, towards, settings)
+            single = torch.eye(len(known), dtype=known.dtype, device=known.device)
+            noisy = signal * _kernel(known, known, settings) + (1 - signal) * single
+            cross = signal * _kernel(known, towards, settings)
             weights = torch.linalg.solve(noisy, cross)
             mean.append(weights.T @ self.histograms[own])
-            variance.append((1 - (weights * cross).sum(0)).clamp_min(0) + settings.noise)
+            variance.append((signal - (weights * cross).sum(0)).clamp_min(0) + 1 - signal)
         return AppearanceMaps(torch.stack(mean), torch.stack(variance))
 
     def log_prob(
@@ -143,6 +147,8 @@ class AppearanceField:
         settings: AppearanceSettings,
     ) -> Float[Tensor, "n c v"]:
         """log p of the edges inside each figure in every category and viewpoint, nats of independent observations.
+
+        Up to the constant of the normal density, the same for all.
 
         Args:
             told: share of each pixel that is known to be figure or background; the rest, behind something else,
@@ -161,5 +167,5 @@ def _kernel(
     first: Float[Tensor, "a 3"], second: Float[Tensor, "b 3"], settings: AppearanceSettings
 ) -> Float[Tensor, "a b"]:
     apart = (2 - 2 * (first @ second.T)).clamp_min(0)
-    reach = torch.deg2rad(torch.tensor(settings.reach))
+    reach = math.radians(settings.reach)
     return settings.common + (1 - settings.common) * torch.exp(-apart / (2 * reach**2))

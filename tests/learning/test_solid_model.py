@@ -79,7 +79,12 @@ def test_probabilities_are_the_evidence_s_at_the_confidence_asked_for():
     np.testing.assert_allclose(odds, 0.5 * evidence @ [1, -1], atol=1e-6)
 
 
-@pytest.mark.parametrize("wrong", [{"stretched": -1}, {"stretch": -0.1}, {"confidence": 0.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"stretched": -1}, {"stretched": 1.5}, {"stretch": -0.1}, {"confidence": 0.0}, {"edges_weight": float("nan")},
+     {"colour_weight": -1.0}, {"step": 0.0}, {"softness": float("nan")},
+     {"fit": {"rate": float("nan")}}, {"fit": {"parts": 0}}],
+)  # fmt: skip
 def test_options_that_cannot_be_used_are_refused(wrong):
-    with pytest.raises(InputError, match=next(iter(wrong))):
+    with pytest.raises(InputError, match=next(iter(wrong.get("fit", wrong)))):
         compvis.GrammarClassifier(domain="solids", **wrong)
