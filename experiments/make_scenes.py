@@ -5,7 +5,7 @@
     python experiments/make_scenes.py scenes.objects=2 scenes.views=3 tag=-small
 
 Writes outputs/make_scenes/NAME, which `compvis.data.scenes.load_scenes` reads (data=furniture). Interrupted, it
-goes on where it stopped; the same config gives the same files. Needs Mitsuba (pip install 'compvis[render3d]'),
+goes on where it stopped; the same config gives the same files. Needs Mitsuba (pip install -e '.[render3d]'),
 the furniture and the photographs (README, Data).
 """
 
