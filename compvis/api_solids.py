@@ -330,7 +330,7 @@ class SolidClassifier(GrammarClassifier):
             seen, templates, view, middle, options.prior, options.figure, options.renderer, steps
         )
         # Without the prior: its density at an optimum counts some sixty values that a figure hardly decides.
-        edges = model.edges_log_prob(seen, found.view)[0, category]
+        edges = model.edges_count(seen) * model.edges_log_prob(seen, found.view)[0, category]
         best = int((found.log_likelihood + edges).argmax())
         parse = self._assemble(picture, seen, evidence, found, best, places[best], view, middle)
         return replace(parse, scores=(*parse.scores, ("object", "edges", float(edges[best]))))

@@ -29,7 +29,7 @@ from compvis.learning.solid_fit import (
 from compvis.learning.solid_latent import infer_viewpoints
 from compvis.learning.solid_options import SolidOptions
 from compvis.learning.solid_shared import learn_shared
-from compvis.likelihood.appearance import AppearanceField, AppearanceMaps
+from compvis.likelihood.appearance import AppearanceField, AppearanceMaps, trust
 from compvis.likelihood.backdrop import learn_backdrop
 from compvis.likelihood.solid_colour import ColourPredictive, learn_colours
 from compvis.parsing.solid_image import SolidViews, Surroundings, frame_scenes, to_lab, view_photographs
@@ -61,7 +61,7 @@ class SolidModel:
         self._library: ViewLibrary | None = None
         self._maps: AppearanceMaps | None = None
         # A parse asks for the scores of the same photograph several times.
-        self._scored: tuple[SolidViews, Tensor] | None = None
+        self._scored: tuple[SolidViews, Tensor, Tensor] | None = None
 
     @property
     def library(self) -> ViewLibrary:
@@ -221,11 +221,25 @@ class SolidModel:
         if self._scored is None or self._scored[0] is not seen:
             library = self.library
             weights = torch.cat([one.log_weights() for one in self.grammar.categories])
-            category = [c for c, _ in self.grammar.templates]
-            scores = library.score(seen, self.options.figure) + self.edges_log_prob(seen)[:, category]
-            scores = scores + weights[:, None] + library.log_area
-            self._scored = seen, scores
+            scores = library.score(seen, self.options.figure) + weights[:, None] + library.log_area
+            counts = seen.figure.new_ones(len(seen))
+            if self.options.edges_weight:
+                by_outline = torch.stack(
+                    [scores[:, self._members(c)].logsumexp(1) for c in range(len(self.grammar.categories))], 1
+                )
+                posterior = by_outline.flatten(1).softmax(1).view_as(by_outline)
+                counts = trust(posterior, self.appearance_maps, self.options.appearance)
+                category = [c for c, _ in self.grammar.templates]
+                edges = self.edges_log_prob(seen)[:, category]
+                scores = scores + counts[:, None, None] * edges
+            self._scored = seen, scores, counts
         return self._scored[1]
+
+    def edges_count(self, seen: SolidViews) -> Float[Tensor, " n"]:
+        """How far edges count in each photograph, in [0, 1] (:func:`compvis.likelihood.appearance.trust`)."""
+        self._proposal_scores(seen)
+        assert self._scored is not None
+        return self._scored[2]
 
     def _colour_scores(self, seen: SolidViews) -> Float[Tensor, "n c"]:
         colour = mean_colours(seen)

@@ -29,18 +29,22 @@ class AppearanceSettings:
         reach: length scale over viewpoints, degrees.
         noise: variance of single pictures about the process, relative to the process's.
         temperature: entries of a histogram for each independent observation, at least 1.
+        known: share of the process's variance that pictures explain where viewpoints count as learned, in (0, 1].
     """
 
     common: float = 0.2
     reach: float = 14.0
     noise: float = 1.0
     temperature: float = 15.0
+    known: float = 0.56
 
     def __post_init__(self) -> None:
         if not 0 <= self.common < 1:
             raise ValueError(f"common must lie in [0, 1), not {self.common}.")
         if not (0 < self.reach < math.inf and 0 < self.noise < math.inf and 1 <= self.temperature < math.inf):
             raise ValueError("reach and noise must be finite and above 0, temperature finite and at least 1.")
+        if not 0 < self.known <= 1:
+            raise ValueError(f"known must lie in (0, 1], not {self.known}.")
 
 
 def edge_histograms(
@@ -75,10 +79,12 @@ class AppearanceMaps:
 
     Attributes:
         mean: standardised histograms (c, v, d) of c categories. variance: (c, v), of each entry.
+        explained: (c, v) share of the process's variance that the training pictures explain.
     """
 
     mean: Float[Tensor, "c v d"]
     variance: Float[Tensor, "c v"]
+    explained: Float[Tensor, "c v"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +132,7 @@ class AppearanceField:
         """Posterior mean and variance of every category at the viewpoints ``towards`` (Rasmussen and Williams,
         "Gaussian Processes for Machine Learning", 2006, equations 2.25 and 2.26)."""
         signal = 1 / (1 + settings.noise)
-        mean, variance = [], []
+        mean, explained = [], []
         for c in range(int(self.labels.max()) + 1):
             own = self.labels == c
             known = self.towards[own]
@@ -135,8 +141,9 @@ class AppearanceField:
             cross = signal * _kernel(known, towards, settings)
             weights = torch.linalg.solve(noisy, cross)
             mean.append(weights.T @ self.histograms[own])
-            variance.append((signal - (weights * cross).sum(0)).clamp_min(0) + 1 - signal)
-        return AppearanceMaps(torch.stack(mean), torch.stack(variance))
+            explained.append((weights * cross).sum(0) / signal)
+        share = torch.stack(explained).clamp(0, 1)
+        return AppearanceMaps(torch.stack(mean), 1 - signal * share, share)
 
     def log_prob(
         self,
@@ -161,6 +168,21 @@ class AppearanceField:
         squared = squared + weight @ mean.square().T
         score = -0.5 * (squared / variance + weight.sum(1, keepdim=True) * variance.log())
         return (score / settings.temperature).view(len(seen), *maps.variance.shape)
+
+
+def trust(
+    posterior: Float[Tensor, "n c v"], maps: AppearanceMaps, settings: AppearanceSettings
+) -> Float[Tensor, " n"]:
+    """How far edges count in each picture, in [0, 1].
+
+    Of viewpoints that were not learned the field knows next to nothing, but hypotheses that *were* learned could
+    still win by chance. So edges count as far as the viewpoints that the outline suggests were learned.
+
+    Args:
+        posterior: probability of every category and viewpoint by the outline, summing to one in each picture.
+    """
+    explained = (posterior * maps.explained).sum((1, 2))
+    return (explained / settings.known).clamp(0, 1) ** 4
 
 
 def _kernel(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from compvis.likelihood.appearance import AppearanceField, AppearanceSettings, edge_histograms
+from compvis.likelihood.appearance import AppearanceField, AppearanceSettings, edge_histograms, trust
 
 AHEAD, BEHIND, ASIDE = [1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]
 
@@ -76,6 +76,18 @@ def test_the_other_side_looks_like_this_one_s_mirror_image():
     assert score[0, 0, 0] > score[0, 0, 1] + 0.5
 
 
+def test_edges_count_where_the_outline_s_viewpoints_were_learned():
+    field, *_ = field_of_two_sides()
+    settings = AppearanceSettings(noise=0.1)
+    maps = field.maps(torch.tensor([AHEAD, ASIDE]), settings)
+    posterior = torch.zeros(3, 2, 2)
+    posterior[0, :, 0], posterior[1, :, 1], posterior[2] = 0.5, 0.5, 0.25
+    found = trust(posterior, maps, settings)
+    assert found[0] == 1
+    assert found[1] < 0.1
+    assert found[1] < found[2] < found[0]
+
+
 def test_what_is_hidden_says_nothing():
     field, light, figure = field_of_two_sides()
     settings = AppearanceSettings()
@@ -119,6 +131,7 @@ def test_maps_agree_with_a_gaussian_process_of_sklearn():
         {"reach": 0.0},
         {"noise": 0.0},
         {"noise": float("inf")},
+        {"known": 0.0},
         {"temperature": 0.5},
     ],
 )
