@@ -7,7 +7,8 @@ import torch
 import compvis
 from compvis.data.check import InputError
 from compvis.grammar.solid import SolidCategory, SolidTemplate
-from compvis.learning.solid_model import recombine, stretch_object, towards_viewers
+from compvis.learning.solid_model import towards_viewers
+from compvis.learning.solid_variants import recombine, stretch_object
 
 
 def template(size: float, parts: int = 2) -> SolidTemplate:
