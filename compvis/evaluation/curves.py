@@ -59,10 +59,12 @@ def learning_curves(
 def _grouped(results: Sequence[Result]) -> dict[str, list[Result]]:
     groups: dict[str, list[Result]] = {}
     for run in results:
-        beside = [run.choice(key) for key in ("band", "test_band", "masks")]
-        named = [str(run.choice("data.name")), *(str(value) for value in beside if value is not None)]
-        of_objects, posed = run.choice("objects"), run.choice("viewpoints")
-        named += [] if of_objects is None else [f"{of_objects} objects"]
+        named = [str(run.choice("data.name"))]
+        of_objects, posed, masks = (run.choice(key) for key in ("objects", "viewpoints", "masks"))
+        bands = run.choice("band"), run.choice("test_band")
+        named += [] if bands in ((None, None), ("all", "all")) else ["views {} to {}".format(*bands)]
+        named += [] if masks is None else [f"masks {masks}"]
+        named += [] if of_objects is None else [f"{of_objects} object" + ("s" if of_objects > 1 else "")]
         named += [] if posed in (None, "always") else [f"viewpoints {posed}"]
         groups.setdefault(", ".join(named), []).append(run)
     return groups

@@ -12,8 +12,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from compvis.evaluation.records import Result, accuracy_interval, group_results
 from compvis.evaluation.statistics import Interval, wilson_interval
 from compvis.inspection.strokes import PALETTE
-
-_MARKERS = "osD^vPX*"
+from compvis.inspection.styles import model_style
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def efficiency_figure(results: Sequence[Result], title: str) -> Figure:
         own = [size for size in sizes if (model, size) in groups]
         intervals = [accuracy_interval(groups[model, size]) for size in own]
         nudge = 1.025 ** (place - (len(models) - 1) / 2)
-        _line(axes, [size * nudge for size in own], intervals, floor, model, place)
+        _line(axes, [size * nudge for size in own], intervals, floor, model)
     axes.set(xscale="log", yscale="log", xlabel="training images a class", ylabel="error, %", title=title)
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -117,9 +116,7 @@ def read_anchors(entries: Sequence[Mapping[str, str | float | int]]) -> list[Anc
     return [Anchor(str(one["name"]), float(one["error"]), str(one["source"])) for one in entries]
 
 
-def _line(
-    axes: Axes, x: Sequence[float], intervals: Sequence[Interval], floor: float, name: str, place: int
-) -> None:
+def _line(axes: Axes, x: Sequence[float], intervals: Sequence[Interval], floor: float, name: str) -> None:
     error = np.maximum([100 * (1 - interval.estimate) for interval in intervals], floor)
     low = np.maximum([100 * (1 - interval.high) for interval in intervals], floor)
     high = np.maximum([100 * (1 - interval.low) for interval in intervals], floor)
@@ -128,11 +125,9 @@ def _line(
         error,
         yerr=[np.maximum(error - low, 0), np.maximum(high - error, 0)],
         label=name,
-        color=PALETTE[place % len(PALETTE)],
-        marker=_MARKERS[place % len(_MARKERS)],
         markersize=5,
-        linewidth=2.2 if name.startswith("grammar") else 1.2,
         capsize=2.5,
+        **model_style(name),
     )
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from compvis.evaluation.records import Result, group_results
 from compvis.evaluation.views import group_conditions, summarise_condition
-from compvis.inspection.strokes import PALETTE
+from compvis.inspection.styles import model_style
 
 SETTING = ("data.name", "objects", "views", "band", "test_band", "masks", "viewpoints", "shift.name")
 COLUMNS = (
@@ -24,7 +24,6 @@ COLUMNS = (
     "runs",
 )
 _UNPOSED = {"some": ", one viewpoint in four known", "never": ", no viewpoint known"}
-_MARKERS = "osD^vPX*"
 
 
 def pool_conditions(results: Sequence[Result]) -> dict[str, dict[str, Any]]:
@@ -74,7 +73,7 @@ def views_figure(results: Sequence[Result], title: str) -> Figure:
             mine = [result for result in own if result.choice("model_name") == model]
             groups = sorted(group_results(mine, ["views"]).items())
             points = [next(iter(pool_conditions(runs).values())) for _, runs in groups]
-            _line(axes, [views for (views,), _ in groups], points, model, models.index(model))
+            _line(axes, [views for (views,), _ in groups], points, model)
         counts = sorted({result.choice("views") for result in own})
         axes.set(xscale="log", xlabel="views of each object", title=f"{objects} objects a class")
         axes.set_xticks(counts, [str(count) for count in counts])
@@ -93,9 +92,9 @@ def conditions_figure(results: Sequence[Result], title: str) -> Figure:
     """
     figure = Figure(figsize=(5.6, 4.0), layout="constrained")
     axes = figure.subplots()
-    for place, ((model,), runs) in enumerate(sorted(group_results(results, ["model_name"]).items())):
+    for (model,), runs in sorted(group_results(results, ["model_name"]).items()):
         pooled = pool_conditions(runs)
-        _line(axes, list(range(len(pooled))), list(pooled.values()), str(model), place)
+        _line(axes, list(range(len(pooled))), list(pooled.values()), str(model))
         axes.set_xticks(range(len(pooled)), list(pooled))
     axes.set(ylabel="accuracy, %", title=title)
     axes.grid(True, color="0.9", linewidth=0.6)
@@ -103,7 +102,7 @@ def conditions_figure(results: Sequence[Result], title: str) -> Figure:
     return figure
 
 
-def _line(axes: Any, x: Sequence[int], points: Sequence[dict[str, Any]], name: str, place: int) -> None:
+def _line(axes: Any, x: Sequence[int], points: Sequence[dict[str, Any]], name: str) -> None:
     middle = [100 * point["accuracy"] for point in points]
     below = [m - 100 * point["accuracy_low"] for m, point in zip(middle, points, strict=True)]
     above = [100 * point["accuracy_high"] - m for m, point in zip(middle, points, strict=True)]
@@ -112,9 +111,7 @@ def _line(axes: Any, x: Sequence[int], points: Sequence[dict[str, Any]], name: s
         middle,
         yerr=[[max(value, 0.0) for value in side] for side in (below, above)],
         label=name,
-        color=PALETTE[place % len(PALETTE)],
-        marker=_MARKERS[place % len(_MARKERS)],
         markersize=5,
-        linewidth=2.2 if name.startswith("grammar") else 1.2,
         capsize=2.5,
+        **model_style(name),
     )

@@ -14,8 +14,8 @@ from compvis.evaluation.confidence import (
     summarise_confidence,
 )
 from compvis.evaluation.records import Result, group_results
-from compvis.inspection.strokes import PALETTE
 from compvis.inspection.study.contract import Section, shown_number, table
+from compvis.inspection.styles import model_style
 
 _COLUMNS = (
     "data", "images a class", "left out", "model", "runs", "accuracy %", "ECE", "AURC", "AURC above ideal",
@@ -61,17 +61,17 @@ def _figure(models: Sequence[tuple[tuple[str, ...], list[Result]]], title: str) 
     figure.suptitle(title)
     left, right = figure.subplots(1, 2)
     left.plot([0, 1], [0, 1], color="0.7", lw=1)
-    for place, ((model,), runs) in enumerate(models):
+    for (model,), runs in models:
         rows = [row for run in runs for row in run.rows if row["known"] and row["failure"] is None]
         confidence = np.array([row["confidence"] for row in rows])
         correct = np.array([row["correct"] for row in rows])
-        colour, found = PALETTE[place % len(PALETTE)], reliability(confidence, correct)
+        style, found = model_style(model), reliability(confidence, correct)
         label = f"{model} ({found.error:.3f})"
-        left.plot(found.confidence, found.accuracy, "o-", ms=3, lw=1, color=colour, label=label)
+        left.plot(found.confidence, found.accuracy, markersize=3, label=label, **style)
         coverage, risk = risk_coverage(confidence, correct)
         area, excess = area_under_risk(confidence, correct), excess_risk(confidence, correct)
         summary = f"{model} ({area:.4f}, {excess:.4f} above ideal)"
-        right.plot(coverage, 100 * risk, color=colour, lw=1.4, label=summary)
+        right.plot(coverage, 100 * risk, color=style["color"], lw=style["linewidth"], label=summary)
     left.set(xlabel="confidence", ylabel="accuracy", title="reliability (ECE)")
     right.set(xlabel="coverage", ylabel="risk, %", title="risk against coverage (AURC)")
     for axes in (left, right):

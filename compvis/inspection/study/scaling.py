@@ -9,11 +9,10 @@ from matplotlib.figure import Figure
 from compvis.evaluation.curves import learning_curves
 from compvis.evaluation.records import Result
 from compvis.evaluation.scaling import LearningCurve, data_efficiency, fit_law, images_needed
-from compvis.inspection.strokes import PALETTE
 from compvis.inspection.study.contract import Section, Table, grammar_among, shown_interval, table
+from compvis.inspection.styles import model_style
 
 ERRORS = (0.1, 0.05, 0.01)
-_MARKERS = "osD^vPX*"
 
 
 def efficiency_section(results: Sequence[Result], reference: str) -> Section | None:
@@ -78,28 +77,24 @@ def law_figure(curves: Sequence[LearningCurve], unit: str, title: str) -> Figure
     """Mean errors with the range of resamples, and each law."""
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
-    for place, curve in enumerate(curves):
-        draw_law(axes, curve, place)
+    for curve in curves:
+        draw_law(axes, curve)
     axes.set(xscale="log", yscale="log", xlabel=unit, ylabel="error, %", title=title)
     axes.grid(True, which="both", color="0.92", linewidth=0.6)
     axes.legend(frameon=False, fontsize="small")
     return figure
 
 
-def draw_law(axes: Axes, curve: LearningCurve, place: int) -> None:
+def draw_law(axes: Axes, curve: LearningCurve) -> None:
     """One model's points with 95% intervals and its law."""
-    colour, means = PALETTE[place % len(PALETTE)], 100 * curve.means()
+    style, means = model_style(curve.name), 100 * curve.means()
     low, high = 100 * np.quantile(curve.resample(1000), [0.025, 0.975], axis=0)
     bars = np.maximum([means - low, high - means], 0)
-    marker = _MARKERS[place % len(_MARKERS)]
-    width = 2.0 if curve.name.startswith("grammar") else 1.2
-    axes.errorbar(
-        curve.x, means, yerr=bars, color=colour, marker=marker, ms=5, lw=width, capsize=2.5, label=curve.name
-    )
+    axes.errorbar(curve.x, means, yerr=bars, markersize=5, capsize=2.5, label=curve.name, **style)
     if len(curve.x) > 1:
         law = fit_law(curve, resamples=2).law
         x = np.geomspace(curve.x[0], 3 * curve.x[-1], 40)
-        axes.plot(x, [100 * law.error(value) for value in x], ":", color=colour, lw=1)
+        axes.plot(x, [100 * law.error(value) for value in x], ":", color=style["color"], lw=1)
 
 
 def _ratio_tables(setting: str, curves: Sequence[LearningCurve], reference: str) -> list[Table]:
