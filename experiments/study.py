@@ -6,14 +6,17 @@
     python experiments/study.py study=full only=[shifts,worst_case]
     python experiments/study.py study=full dry=true  # print the commands
 
-Every piece is a sweep of another experiment with its own command, which can be run by hand as well. A piece that fails
-does not stop the others; it is run again next time. The report shows what there is.
+Every piece is a sweep of another experiment with its own command, which can be run by hand as well; ``jobs`` of them
+run at a time, on one thread each. A piece that fails does not stop the others; it is run again next time. The report
+shows what there is.
 """
 
 import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +35,17 @@ def main(cfg: DictConfig) -> None:
     pieces = chosen_pieces(config)
     if cfg.dry:
         for piece in pieces:
-            print(shlex.join(["python", *command(piece, config)]))
+            print(shown(piece, config))
         return
     failed = []
     with start_run(config) as run:
         done = run.done("piece", "command")
-        for piece in pieces:
-            arguments = command(piece, config)
-            shown = shlex.join(["python", *arguments])
-            if (piece["name"], shown) in done:
-                continue
-            run.progress.say(f"{piece['name']}: {shown}")
-            started = time.perf_counter()
-            code = subprocess.run([sys.executable, *located(arguments)], check=False).returncode
+        left = [piece for piece in pieces if (piece["name"], shown(piece, config)) not in done]
+        for piece, code, seconds in finished_pieces(left, config, run.progress.say):
             if code == 0:
-                seconds = time.perf_counter() - started
-                run.record.add_row({"piece": piece["name"], "command": shown, "seconds": seconds})
+                row = {"piece": piece["name"], "command": shown(piece, config), "seconds": seconds}
+                run.record.add_row(row)
+                run.progress.say(f"{piece['name']}: done in {seconds:.0f} s")
             else:
                 failed.append(piece["name"])
         report(config)
@@ -69,15 +67,36 @@ def chosen_pieces(config: dict[str, Any]) -> list[dict[str, Any]]:
     return [piece for piece in pieces if piece["name"] in wanted]
 
 
+def finished_pieces(
+    pieces: list[dict[str, Any]], config: dict[str, Any], say: Callable[[str], None]
+) -> Iterator[tuple[dict[str, Any], int, float]]:
+    """Run the pieces, ``config["jobs"]`` at a time; yields each, its exit code and its seconds as they finish."""
+
+    def work(piece: dict[str, Any]) -> tuple[dict[str, Any], int, float]:
+        say(f"{piece['name']}: {shown(piece, config)}")
+        started = time.perf_counter()
+        process = subprocess.run([sys.executable, *located(command(piece, config))], check=False)
+        return piece, process.returncode, time.perf_counter() - started
+
+    pool = ThreadPoolExecutor(config["jobs"])
+    try:
+        for future in as_completed([pool.submit(work, piece) for piece in pieces]):
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def command(piece: dict[str, Any], config: dict[str, Any]) -> list[str]:
     """Arguments of Python for one piece, from the repository's root."""
-    parallel = (
-        ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={config['jobs']}"] if config["jobs"] > 1 else []
-    )
     folder = f"{config['out']}/{piece['name']}"
     common = [f"out={folder}", "threads=1", f"tracking.mode={config['tracking']['mode']}"]
     script = f"experiments/{piece['experiment']}.py"
-    return [script, "-m", *config["study"]["common"], *piece["overrides"], *common, *parallel]
+    return [script, "-m", *config["study"]["common"], *piece["overrides"], *common]
+
+
+def shown(piece: dict[str, Any], config: dict[str, Any]) -> str:
+    """The piece's command as one types it."""
+    return shlex.join(["python", *command(piece, config)])
 
 
 def located(arguments: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ from compvis.running.machine import describe_git
 from compvis.running.record import RecordError, RunRecord
 
 # Sections of a config that say how a run is watched or where, not what is computed.
-INCIDENTAL = frozenset({"tracking", "progress", "threads", "out", "resume", "device"})
+INCIDENTAL = frozenset({"tracking", "progress", "threads", "out", "resume", "device", "jobs", "only", "dry"})
 
 
 class ConfigMismatchError(RecordError):
