@@ -7,7 +7,7 @@ Numba's cache of a compiled function watches that function's own file only. Afte
 ``solids_kernel_shapes``, delete ``__pycache__``, or the other files go on with the old code.
 """
 
-from math import erf, exp, log, pi, sqrt
+from math import erf, exp, inf, log, pi, sqrt
 from typing import no_type_check
 
 import numpy as np
@@ -66,42 +66,66 @@ def ray(values, leaf, column, x, y):
 
 @compiled
 @no_type_check
-def lines_of(edges, lines, count):
-    """Edges long enough to use, next to each other.
+def lines_of_leaf(edges, leaf, lines, count):
+    """Edges of a leaf long enough to use, next to each other.
 
     A line is: start (2), step (2), 1 / length, number of the edge, and a, b, c of the signed distance
     ``a x + b y + c``.
     """
-    for leaf in range(edges.shape[0]):
-        for k in range(edges.shape[1]):
-            x, y = edges[leaf, k, 0, 0], edges[leaf, k, 0, 1]
-            dx, dy = edges[leaf, k, 1, 0] - x, edges[leaf, k, 1, 1] - y
-            length = sqrt(dx * dx + dy * dy)
-            if length > SHORTEST_EDGE:
-                line = lines[leaf, count[leaf]]
-                line[0], line[1], line[2], line[3], line[4], line[5] = x, y, dx, dy, 1 / length, k
-                line[6], line[7] = -dy / length, dx / length
-                line[8] = -(line[6] * x + line[7] * y)
-                count[leaf] += 1
+    n = int(0)
+    for k in range(edges.shape[1]):
+        x, y = edges[leaf, k, 0, 0], edges[leaf, k, 0, 1]
+        dx, dy = edges[leaf, k, 1, 0] - x, edges[leaf, k, 1, 1] - y
+        length = sqrt(dx * dx + dy * dy)
+        if length > SHORTEST_EDGE:
+            lines[leaf, n, 0] = x
+            lines[leaf, n, 1] = y
+            lines[leaf, n, 2] = dx
+            lines[leaf, n, 3] = dy
+            lines[leaf, n, 4] = 1.0 / length
+            lines[leaf, n, 5] = float(k)
+            lines[leaf, n, 6] = -dy / length
+            lines[leaf, n, 7] = dx / length
+            lines[leaf, n, 8] = (dy * x - dx * y) / length
+            n += 1
+    count[leaf] = n
 
 
 @compiled
 @no_type_check
-def _polygon_distance(lines, leaf, count, x, y, reach):
+def lines_of(edges, lines, count):
+    """:func:`lines_of_leaf` of every leaf."""
+    for leaf in range(edges.shape[0]):
+        lines_of_leaf(edges, leaf, lines, count)
+
+
+@compiled
+@no_type_check
+def ellipse_distance(u, v, a, b, d, x, y):
+    """Signed distance to an ellipse, see :func:`compvis.render.solids_outline.outline_ellipse`."""
+    right, down = x - u, y - v
+    by_x, by_y = a * right + b * down, b * right + d * down
+    radius = sqrt(right * by_x + down * by_y + ROUND_TIP)
+    return (1.0 - radius) * radius / sqrt(by_x * by_x + by_y * by_y + ROUND_TIP * (a + d))
+
+
+@compiled
+@no_type_check
+def polygon_distance(lines, leaf, count, x, y, reach):
     """Signed distance, the deciding edge, and the place of the nearest point on it."""
-    inmost, edge = np.inf, -1
+    inmost, edge = float(inf), int(-1)
     for k in range(count):
         inside = lines[leaf, k, 6] * x + lines[leaf, k, 7] * y + lines[leaf, k, 8]
         if inside < inmost:
             inmost, edge = inside, k
-    if inmost >= 0:
+    if inmost >= 0.0:
         return inmost, edge, 0.0
     if inmost <= -reach:
         return inmost, 0, 0.0
-    nearest, at = np.inf, 0.0
+    nearest, at = float(inf), float(0.0)
     for k in range(count):
         # The nearest point of a convex outline lies on an edge that faces the pixel.
-        if lines[leaf, k, 6] * x + lines[leaf, k, 7] * y + lines[leaf, k, 8] >= 0:
+        if lines[leaf, k, 6] * x + lines[leaf, k, 7] * y + lines[leaf, k, 8] >= 0.0:
             continue
         off_x, off_y = x - lines[leaf, k, 0], y - lines[leaf, k, 1]
         along = (
@@ -112,7 +136,7 @@ def _polygon_distance(lines, leaf, count, x, y, reach):
         squared = off_x * off_x + off_y * off_y
         if squared < NEARER * nearest:
             nearest, edge, at = squared, k, held
-    if 0 < at < 1:
+    if 0.0 < at < 1.0:
         return lines[leaf, edge, 6] * x + lines[leaf, edge, 7] * y + lines[leaf, edge, 8], edge, at
     return -sqrt(max(nearest, _TINY)), edge, at
 
@@ -137,12 +161,56 @@ def _clip_row(lines, leaf, count, y, level, first, last):
 
 @compiled
 @no_type_check
+def normal_between(edges, leaf, number, place):
+    """The normal at a place of an edge."""
+    rest = 1.0 - place
+    return (
+        rest * edges[leaf, number, 0, 3] + place * edges[leaf, number, 1, 3],
+        rest * edges[leaf, number, 0, 4] + place * edges[leaf, number, 1, 4],
+        rest * edges[leaf, number, 0, 5] + place * edges[leaf, number, 1, 5],
+    )
+
+
+@compiled
+@no_type_check
 def shade_of(values, leaf, nx, ny, nz, ambient):
     """Share of the leaf's colour that a surface of this normal shows."""
     x, y, z = nx * values[leaf, INVERSE], ny * values[leaf, INVERSE + 1], nz * values[leaf, INVERSE + 2]
     length = sqrt(max(x * x + y * y + z * z, _TINY))
     facing = (nx * values[leaf, LIGHT] + ny * values[leaf, LIGHT + 1] + nz * values[leaf, LIGHT + 2]) / length
-    return ambient + (1 - ambient) * max(facing, 0.0)
+    return ambient + (1.0 - ambient) * max(facing, 0.0)
+
+
+@compiled
+@no_type_check
+def seen(kind, values, edges, lines, leaf, line, place, inside, x, y, ambient, perspective):
+    """Depth of what a leaf shows at a pixel, and the share of the leaf's colour that it shows.
+
+    Beside the leaf, that is what lies at ``place`` of the edge of its line number ``line``.
+    """
+    t, nx, ny, nz = 0.0, 0.0, 0.0, 0.0
+    if inside or kind == _ELLIPSOID:
+        ox, oy, oz = ray(values, leaf, ORIGIN, x, y)
+        dx, dy, dz = ray(values, leaf, DIRECTION, x, y)
+        if inside:
+            shape_a, shape_b = values[leaf, SHAPE], values[leaf, SHAPE + 1]
+            t = enter(kind, ox, oy, oz, dx, dy, dz, shape_a, shape_b)
+            if ambient < 1.0:
+                px, py, pz = ox + t * dx, oy + t * dy, oz + t * dz
+                nx, ny, nz = normal_at(kind, px, py, pz, shape_a, shape_b)
+        else:
+            t = -(ox * dx + oy * dy + oz * dz) / (dx * dx + dy * dy + dz * dz)
+            nx, ny, nz = ox + t * dx, oy + t * dy, oz + t * dz
+    else:
+        number = int(lines[leaf, line, 5])
+        t = edges[leaf, number, 0, 2] + place * (edges[leaf, number, 1, 2] - edges[leaf, number, 0, 2])
+        if perspective:
+            t = 1.0 / t
+        nx, ny, nz = normal_between(edges, leaf, number, place)
+    shade = 1.0
+    if ambient < 1.0:
+        shade = shade_of(values, leaf, nx, ny, nz, ambient)
+    return t, shade
 
 
 @compiled
@@ -175,14 +243,11 @@ def _gather_row(scene, first, last, i, options, row):
             x = j + 0.5
             edge, place = 0, 0.0
             if is_round:
-                right, down = x - values[0], y - values[1]
-                by_x, by_y = a * right + b * down, b * right + d * down
-                radius = sqrt(right * by_x + down * by_y + ROUND_TIP)
-                distance = (1 - radius) * radius / sqrt(by_x * by_x + by_y * by_y + ROUND_TIP * (a + d))
+                distance = ellipse_distance(values[0], values[1], a, b, d, x, y)
             elif sure_left <= j < sure_right:
                 distance = sure
             else:
-                distance, edge, place = _polygon_distance(lines, leaf, count[leaf], x, y, reach)
+                distance, edge, place = polygon_distance(lines, leaf, count[leaf], x, y, reach)
             if distance <= -reach:
                 continue
             at = j * slots + touching[j]
@@ -206,34 +271,24 @@ def _look(scene, i, options, row):
     for j in range(len(touching)):
         x = j + 0.5
         for at in range(j * slots, j * slots + touching[j]):
-            leaf, inside = who[at], fragments[at, DISTANCE] >= 0
-            kind = kinds[leaf]
-            nx, ny, nz = 0.0, 0.0, 0.0
-            if inside or kind == _ELLIPSOID:
-                ox, oy, oz = ray(values_of, leaf, ORIGIN, x, y)
-                dx, dy, dz = ray(values_of, leaf, DIRECTION, x, y)
-                if inside:
-                    shape_a, shape_b = values_of[leaf, SHAPE], values_of[leaf, SHAPE + 1]
-                    t = enter(kind, ox, oy, oz, dx, dy, dz, shape_a, shape_b)
-                    if ambient < 1:
-                        px, py, pz = ox + t * dx, oy + t * dy, oz + t * dz
-                        nx, ny, nz = normal_at(kind, px, py, pz, shape_a, shape_b)
-                else:
-                    t = -(ox * dx + oy * dy + oz * dz) / (dx * dx + dy * dy + dz * dz)
-                    nx, ny, nz = ox + t * dx, oy + t * dy, oz + t * dz
-            else:
-                edge, place = int(lines[leaf, edge_of[at], 5]), fragments[at, PLACE]
-                start, end = edges[leaf, edge, 0], edges[leaf, edge, 1]
-                t = start[2] + place * (end[2] - start[2])
-                if perspective:
-                    t = 1 / t
-                nx = start[3] + place * (end[3] - start[3])
-                ny = start[4] + place * (end[4] - start[4])
-                nz = start[5] + place * (end[5] - start[5])
-            fragments[at, DEPTH] = t
+            leaf = who[at]
+            t, shade = seen(
+                kinds[leaf],
+                values_of,
+                edges,
+                lines,
+                leaf,
+                edge_of[at],
+                fragments[at, PLACE],
+                fragments[at, DISTANCE] >= 0,
+                x,
+                y,
+                ambient,
+                perspective,
+            )
+            fragments[at, DEPTH], fragments[at, SHADE] = t, shade
             if touching[j] > 1:
                 fragments[at, RELIEF] = values_of[leaf, PIXELS] * (log(t) if perspective else t)
-            fragments[at, SHADE] = shade_of(values_of, leaf, nx, ny, nz, ambient) if ambient < 1 else 1.0
 
 
 @compiled
