@@ -139,18 +139,9 @@ def _bands(hypotheses: int, rows: int) -> int:
     return 1 if hypotheses >= threads else min(rows, 4 * threads)
 
 
-def draw_fused(
-    footprint: Footprint,
-    hypotheses: int,
-    size: tuple[int, int],
-    softness: float,
-    reach: float,
-    ambient: float,
-    owner_threshold: float,
-) -> tuple[Float[Tensor, "h H W 3"], Float[Tensor, "h H W"], Float[Tensor, "h H W"], Int[Tensor, "h H W"]]:
-    """Colour over black, coverage, depth and owner on the CPU; see :class:`SolidRenderer`."""
-    # The order of the columns named in solids_kernel.
-    packed = torch.cat(
+def pack(footprint: Footprint) -> Float[Tensor, "n columns"]:
+    """What the loops need of each leaf but its edges, in the order of the columns named in ``solids_kernel``."""
+    return torch.cat(
         [
             footprint.ellipse,
             footprint.origin.flatten(1),
@@ -163,7 +154,19 @@ def draw_fused(
         ],
         dim=1,
     )
+
+
+def draw_fused(
+    footprint: Footprint,
+    hypotheses: int,
+    size: tuple[int, int],
+    softness: float,
+    reach: float,
+    ambient: float,
+    owner_threshold: float,
+) -> tuple[Float[Tensor, "h H W 3"], Float[Tensor, "h H W"], Float[Tensor, "h H W"], Int[Tensor, "h H W"]]:
+    """Colour over black, coverage, depth and owner on the CPU; see :class:`SolidRenderer`."""
     options = (float(softness), float(reach), float(ambient), footprint.perspective)
     return _FusedSolids.apply(
-        packed, footprint.edges, footprint, hypotheses, size, options, float(owner_threshold)
+        pack(footprint), footprint.edges, footprint, hypotheses, size, options, float(owner_threshold)
     )

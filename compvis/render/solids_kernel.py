@@ -23,6 +23,7 @@ ELLIPSE, ORIGIN, DIRECTION, LIGHT, INVERSE, SHAPE, COLOUR, PIXELS, WIDTH = 0, 5,
 ALPHA, DISTANCE, DEPTH, RELIEF, SHADE, PLACE = 0, 1, 2, 3, 4, 5
 FRAGMENT = 6
 _ELLIPSOID = int(Kind.ELLIPSOID)
+DENSITY = 1 / sqrt(2 * pi)  # the normal density at zero
 CERTAIN = 6.0  # standard deviations beyond which the normal distribution function is 0 or 1
 _STEPS = 64  # of the table, a standard deviation
 _FLAT = 1e-9  # a line that turns less than this from a row is parallel to it
@@ -30,7 +31,7 @@ _TINY = 1e-30
 # The normal distribution function and its slope a step, at every step from -CERTAIN to beyond CERTAIN.
 _CDF = np.array(
     [
-        (0.5 * (1 + erf(v * sqrt(0.5))), exp(-0.5 * v * v) / sqrt(2 * pi) / _STEPS)
+        (0.5 * (1 + erf(v * sqrt(0.5))), exp(-0.5 * v * v) * DENSITY / _STEPS)
         for v in (k / _STEPS - CERTAIN for k in range(int(2 * CERTAIN * _STEPS) + 2))
     ]
 )

@@ -4,7 +4,7 @@ The fragments come from the tape of the forward loops. A distance to a line is l
 their pulls' sums (over 1, x and y) first, which go to the lines' ends once a leaf.
 """
 
-from math import exp, log, pi, sqrt
+from math import exp, log
 from typing import no_type_check
 
 from compvis.render.solids import Kind
@@ -12,6 +12,7 @@ from compvis.render.solids_kernel import (
     ALPHA,
     CERTAIN,
     COLOUR,
+    DENSITY,
     DEPTH,
     DISTANCE,
     PIXELS,
@@ -25,7 +26,6 @@ from compvis.render.solids_kernel_pulls import decided_by_line, leaf_pull, sums_
 from compvis.render.solids_kernel_shapes import compiled
 
 _ELLIPSOID = int(Kind.ELLIPSOID)
-_DENSITY = 1 / sqrt(2 * pi)
 
 
 @compiled
@@ -63,7 +63,7 @@ def _blend_pull(fragments, at, touching, softness, clear, pull_covered, pull_wei
                     rest *= clear[k, other]
             pulls[j, 3] += rest * normal_cdf(gap)
             if gap < CERTAIN:
-                hidden = rest * fragments[at + j, ALPHA] * _DENSITY * exp(-0.5 * gap * gap) / softness
+                hidden = rest * fragments[at + j, ALPHA] * DENSITY * exp(-0.5 * gap * gap) / softness
                 pulls[k, 4] += hidden
                 pulls[j, 4] -= hidden
 
@@ -119,7 +119,7 @@ def _pixel_pull(scene, tape, at, n, i, j, incoming, options, threshold, room, fi
         scaled = fragments[at + k, DISTANCE] / softness
         pulls[k, 0] = 0.0
         if abs(scaled) < CERTAIN:
-            pulls[k, 0] = pulls[k, 3] * _DENSITY * exp(-0.5 * scaled * scaled) / softness
+            pulls[k, 0] = pulls[k, 3] * DENSITY * exp(-0.5 * scaled * scaled) / softness
         if pulls[k, 0] != 0 or pulls[k, 1] != 0 or pulls[k, 2] != 0:
             x, y, line, inside = j + 0.5, i + 0.5, line_of[at + k], fragments[at + k, DISTANCE] >= 0
             if decided_by_line(kinds[leaf], inside, fragments[at + k, PLACE]):

@@ -1,9 +1,11 @@
 """Solids to colour, coverage and depth, differentiable in every parameter of leaves and camera."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isfinite, sqrt
 from typing import Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -13,9 +15,11 @@ from compvis.render.solids import Solids
 from compvis.render.solids_eager import draw_eager
 from compvis.render.solids_footprint import lay_out
 from compvis.render.solids_fused import draw_fused
+from compvis.render.solids_warp import draw_warp, has_warp
 
 # Standard deviations of blur drawn beyond an outline; what is left out is below 3e-7.
 _REACH = 5.0
+Draw = Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,10 @@ class SolidRenderer:
         segments: corners of a curved outline; with 48 a circle's area is 0.3 percent small.
         nearest: least depth of a leaf that a perspective camera draws, in the world's unit of length.
         owner_threshold: a pixel covered less than this has no owner and no depth.
-        backend: ``fused`` runs compiled loops on the CPU, ``eager`` plain torch anywhere, ``auto`` the first for
-            CPU tensors and the second elsewhere. Both are once differentiable.
+        backend: ``eager`` is plain torch anywhere, in the tensors' own floating type. ``fused`` is compiled: loops
+            on the CPU, Warp kernels on CUDA, which need Warp (``pip install "compvis[cuda]"``) and float32. ``auto``
+            is ``fused`` where that can be, else ``eager``. ``warp`` runs the Warp kernels on the CPU too, to test
+            and compare them. All are once differentiable.
 
     Example:
         >>> one = torch.ones(1, 1, 3)
@@ -68,7 +74,7 @@ class SolidRenderer:
     segments: int = 48
     nearest: float = 1e-2
     owner_threshold: float = 0.5
-    backend: Literal["auto", "eager", "fused"] = "auto"
+    backend: Literal["auto", "eager", "fused", "warp"] = "auto"
 
     def __post_init__(self) -> None:
         if not self.softness > 0:
@@ -84,8 +90,8 @@ class SolidRenderer:
             raise ValueError(f"nearest must be above zero; got {self.nearest}")
         if not 0 < self.owner_threshold <= 1:
             raise ValueError(f"owner_threshold must lie in (0, 1]; got {self.owner_threshold}")
-        if self.backend not in ("auto", "eager", "fused"):
-            raise ValueError(f"backend must be auto, eager or fused; got {self.backend!r}")
+        if self.backend not in ("auto", "eager", "fused", "warp"):
+            raise ValueError(f"backend must be auto, eager, fused or warp; got {self.backend!r}")
 
     def with_softness(self, softness: float) -> "SolidRenderer":
         """The same renderer with another blur, in pixels."""
@@ -108,7 +114,8 @@ class SolidRenderer:
 
         Raises:
             ValueError: where a drawn leaf has a value that is out of range (see :meth:`Solids.check_values`),
-                or the arguments do not fit each other.
+                or the arguments do not fit each other or the backend.
+            ImportError: the backend needs Warp, which is not installed.
         """
         if len(size) != 2 or min(size) < 1:
             raise ValueError(f"size must be (rows, columns), both at least 1; got {size}")
@@ -117,17 +124,38 @@ class SolidRenderer:
             raise ValueError(f"give one camera, or one for each of {h} hypotheses; got {camera.hypotheses}")
         if camera.rotation.dtype != solids.centre.dtype or camera.rotation.device != solids.centre.device:
             raise ValueError("give camera and solids the same device and floating type")
-        on_cpu = solids.centre.device.type == "cpu"
-        if self.backend == "fused" and not on_cpu:
-            raise ValueError("the fused backend draws CPU tensors only; use backend='auto' or 'eager'")
+        draw = self._path(solids.centre.device, solids.centre.dtype)
         solids.check_values()
         light = solids.centre.new_tensor(self.light)
         reach = _REACH * self.softness
         footprint = lay_out(solids, camera, size, light / light.norm(), reach, self.nearest, self.segments)
-        draw = draw_fused if on_cpu and self.backend != "eager" else draw_eager
         colour, coverage, depth, owner = draw(
             footprint, h, size, self.softness, reach, self.ambient, self.owner_threshold
         )
         if background is not None:
             colour = colour + (1 - coverage)[..., None] * background
         return SolidRendering(colour=colour, coverage=coverage, depth=depth, owner=owner)
+
+    def _path(self, device: torch.device, dtype: torch.dtype) -> Draw:
+        """What draws tensors of this device and type."""
+        if self.backend == "eager":
+            return draw_eager
+        if device.type == "cpu" and self.backend != "warp":
+            return draw_fused
+        if self.backend == "auto":
+            return (
+                draw_warp if device.type == "cuda" and dtype == torch.float32 and has_warp() else draw_eager
+            )
+        if device.type not in ("cpu", "cuda"):
+            raise ValueError(
+                f"backend={self.backend!r} draws on cpu and cuda; use 'auto' or 'eager' on {device}"
+            )
+        if not has_warp():
+            raise ImportError(
+                f"backend={self.backend!r} needs Warp on {device}: pip install \"compvis[cuda]\", or use 'eager'"
+            )
+        if dtype != torch.float32:
+            raise ValueError(
+                f"backend={self.backend!r} draws float32 on {device}, not {dtype}; use 'auto' or 'eager'"
+            )
+        return draw_warp
