@@ -21,10 +21,10 @@ _TYPES: dict[str, Any] = {
     "lines": wp.array3d(dtype=float),
     **dict.fromkeys(("edges", "edge_grads"), wp.array4d(dtype=float)),
 }
-_BUILT: dict[str, wp.Function] = {}
+_BUILT: dict[str, Any] = {}
 
 
-def _build(function: Any, **types: Any) -> wp.Function:
+def _build(function: Any, **types: Any) -> Any:
     """A numba function as a Warp function; ``types`` are those of arguments that :data:`_TYPES` does not name.
 
     Of the global names that it uses, numbers stay and functions built before are put in numba's place; all others,

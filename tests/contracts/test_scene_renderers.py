@@ -19,6 +19,7 @@ SIZE = (24, 20)
 SCENE_RENDERERS = {
     "solids-fused": (SolidRenderer(backend="fused"), True),
     "solids-eager": (SolidRenderer(backend="eager"), True),
+    "solids-warp": (SolidRenderer(backend="warp"), True),
     "solids-reference": (ReferenceSolidRenderer(), False),
     "pytorch3d": (PyTorch3DRenderer(), True),
 }
@@ -26,7 +27,8 @@ MARKS = {
     "pytorch3d": [
         pytest.mark.pytorch3d,
         pytest.mark.skipif(find_spec("pytorch3d") is None, reason="PyTorch3D is not installed"),
-    ]
+    ],
+    "solids-warp": [pytest.mark.skipif(find_spec("warp") is None, reason="Warp is not installed")],
 }
 ALL, SOFT = (
     pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Scenes of solids that several tests draw."""
 
+from dataclasses import fields, replace
+
 import torch
 
 from compvis.geometry.cameras import Camera, PerspectiveCamera, WeakPerspectiveCamera, look_at
@@ -7,6 +9,7 @@ from compvis.geometry.rotations import random_rotations
 from compvis.render.solids import Kind, Solids
 
 VALUES = ("rotation", "centre", "size", "shape", "colour")
+SIZE = (24, 20)
 
 
 def random_solids(kinds, h=2, seed=0, spread=0.7, extent=0.35, dtype=torch.float32) -> Solids:
@@ -39,3 +42,20 @@ def cameras(h: int, side: int, weak: bool = False, dtype=torch.float32) -> Camer
 
 
 ALL_KINDS = tuple(Kind)
+
+
+def gradients(renderer, solids, camera, size=SIZE, kinds=("colour", "coverage", "depth")):
+    """Gradients of a weighted sum of the pictures, by the names of the values of solids and camera."""
+    leaves = {name: getattr(solids, name).detach().clone().requires_grad_() for name in VALUES}
+    views = {f.name: getattr(camera, f.name).detach().clone().requires_grad_() for f in fields(camera)}
+    rendering = renderer(replace(solids, **leaves), replace(camera, **views), size)
+    loss = 0
+    for number, kind in enumerate(kinds):
+        picture = getattr(rendering, kind)
+        picture = torch.where(picture < torch.inf, picture, 0.0)
+        weights = torch.rand(picture.shape, generator=torch.Generator().manual_seed(number))
+        loss = loss + (weights.to(picture) * picture).sum()
+    found = torch.autograd.grad(
+        loss, [*leaves.values(), *views.values()], allow_unused=True, materialize_grads=True
+    )
+    return dict(zip([*leaves, *(f"camera {name}" for name in views)], found, strict=True))

@@ -1,36 +1,23 @@
-"""Both paths of the solid renderer against each other, and what they promise at the edges."""
+"""The paths of the solid renderer against each other, and what they promise at the edges.
+
+The Warp kernels have the promises here; test_solids_warp.py holds their pictures and gradients to plain torch.
+"""
 
 from dataclasses import fields, replace
+from importlib.util import find_spec
 
 import jaxtyping
 import pytest
 import torch
-from solid_scenes import ALL_KINDS, VALUES, cameras, random_solids
+from solid_scenes import ALL_KINDS, SIZE, VALUES, cameras, gradients, random_solids
 
 from compvis.render.contract import SceneRenderer
 from compvis.render.solids import Kind, Solids
 from compvis.render.solids_reference import ReferenceSolidRenderer
 from compvis.render.solids_renderer import SolidRenderer
 
-BACKENDS = ("fused", "eager")
-SIZE = (24, 20)
-
-
-def gradients(renderer, solids, camera, size=SIZE, kinds=("colour", "coverage", "depth")):
-    """Gradients of a weighted sum of the pictures, by the names of the values of solids and camera."""
-    leaves = {name: getattr(solids, name).detach().clone().requires_grad_() for name in VALUES}
-    views = {f.name: getattr(camera, f.name).detach().clone().requires_grad_() for f in fields(camera)}
-    rendering = renderer(replace(solids, **leaves), replace(camera, **views), size)
-    loss = 0
-    for number, kind in enumerate(kinds):
-        picture = getattr(rendering, kind)
-        picture = torch.where(picture < torch.inf, picture, 0.0)
-        weights = torch.rand(picture.shape, generator=torch.Generator().manual_seed(number))
-        loss = loss + (weights.to(picture) * picture).sum()
-    found = torch.autograd.grad(
-        loss, [*leaves.values(), *views.values()], allow_unused=True, materialize_grads=True
-    )
-    return dict(zip([*leaves, *(f"camera {name}" for name in views)], found, strict=True))
+needs_warp = pytest.mark.skipif(find_spec("warp") is None, reason="needs Warp")
+BACKENDS = ("fused", "eager", pytest.param("warp", marks=needs_warp))
 
 
 @pytest.mark.parametrize("ambient", [1.0, 0.3], ids=["flat", "shaded"])
@@ -41,7 +28,7 @@ def gradients(renderer, solids, camera, size=SIZE, kinds=("colour", "coverage", 
 def test_fused_equals_eager(kinds, weak, ambient):
     solids = random_solids(kinds, h=3, seed=3, spread=0.5, extent=0.5, dtype=torch.float64)
     camera = cameras(3, 22, weak, torch.float64)
-    fused, eager = (SolidRenderer(ambient=ambient, backend=b) for b in BACKENDS)
+    fused, eager = (SolidRenderer(ambient=ambient, backend=b) for b in ("fused", "eager"))
     a, b = fused(solids, camera, SIZE), eager(solids, camera, SIZE)
     for name in ("colour", "coverage", "depth"):
         torch.testing.assert_close(getattr(a, name), getattr(b, name), rtol=1e-7, atol=1e-6)
@@ -58,7 +45,7 @@ def test_fused_equals_eager(kinds, weak, ambient):
 @pytest.mark.parametrize("softness", [0.3, 2.0])
 def test_fused_equals_eager_in_single_precision(softness):
     solids, camera = random_solids(2 * ALL_KINDS, h=3, seed=4), cameras(3, 22)
-    fused, eager = (SolidRenderer(softness=softness, ambient=0.4, backend=b) for b in BACKENDS)
+    fused, eager = (SolidRenderer(softness=softness, ambient=0.4, backend=b) for b in ("fused", "eager"))
     a, b = fused(solids, camera, SIZE), eager(solids, camera, SIZE)
     for name in ("colour", "coverage"):
         torch.testing.assert_close(getattr(a, name), getattr(b, name), rtol=0, atol=2e-3)
@@ -213,14 +200,17 @@ def test_threads_do_not_change_the_picture():
 
 
 @pytest.mark.gpu
-def test_cuda_equals_cpu():
+@pytest.mark.parametrize("backend", BACKENDS[1:])
+def test_cuda_equals_cpu(backend):
     solids, camera = random_solids(ALL_KINDS), cameras(2, 20)
     moved = Solids(**{f.name: getattr(solids, f.name).cuda() for f in fields(solids)})
     seen_from = replace(camera, **{f.name: getattr(camera, f.name).cuda() for f in fields(camera)})
-    here, there = (
-        SolidRenderer(backend="eager")(s, c, SIZE) for s, c in ((solids, camera), (moved, seen_from))
-    )
+    renderer = SolidRenderer(backend=backend, ambient=0.4)
+    here, there = renderer(solids, camera, SIZE), renderer(moved, seen_from, SIZE)
     torch.testing.assert_close(here.colour, there.colour.cpu(), rtol=0, atol=1e-3)
+    here, there = gradients(renderer, solids, camera), gradients(renderer, moved, seen_from)
+    for name, gradient in here.items():
+        assert (there[name].cpu() - gradient).norm() <= 1e-2 * gradient.norm(), name
 
 
 def test_renderers_keep_the_contract():
