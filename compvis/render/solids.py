@@ -98,8 +98,8 @@ class Solids:
             "rotation must be orthonormal (within 1e-3) and of determinant 1": (
                 ((rotation @ rotation.mT - eye).abs().amax((-1, -2)) < 1e-3) & (torch.det(rotation) > 0)
             ),
-            "centre must be finite": self.centre.isfinite().all(-1),
-            "size must be finite and above zero": (self.size.isfinite() & (self.size > 0)).all(-1),
+            "centre must be finite": (self.centre.abs() < torch.inf).all(-1),
+            "size must be finite and above zero": ((self.size > 0) & (self.size < torch.inf)).all(-1),
             "a cone's taper, shape[0], must lie in [0, 1]": (
                 (self.kind != Kind.CONE) | ((shape[..., 0] >= 0) & (shape[..., 0] <= 1))
             ),
@@ -108,6 +108,6 @@ class Solids:
             ),
             "colour must lie in [0, 1]": ((self.colour >= 0) & (self.colour <= 1)).all(-1),
         }
-        passed = torch.stack([(value | ~mask).all() for value in good.values()])
+        passed = torch.stack(list(good.values())) | ~mask
         if not passed.all():
-            raise ValueError(list(good)[int(passed.int().argmin())])
+            raise ValueError(list(good)[int(passed.flatten(1).all(1).int().argmin())])
