@@ -1,4 +1,9 @@
-"""The primitives of :mod:`compvis.render.solids_shapes` in compiled scalar loops, with derivatives written out."""
+"""The primitives of :mod:`compvis.render.solids_shapes` in compiled scalar loops, with derivatives written out.
+
+:mod:`compvis.render.solids_warp_functions` compiles these functions for CUDA as well. Warp mixes no integers with
+floats (write ``2.0 * x``), takes ``max`` of two numbers only, and wants a variable that a loop changes to start as
+``float(0.0)``.
+"""
 
 from math import copysign, inf, log, sqrt
 from typing import no_type_check
