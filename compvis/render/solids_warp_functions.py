@@ -1,7 +1,8 @@
 """The scalar functions of the compiled loops as Warp functions, which run on CUDA too.
 
 Warp, like numba, compiles from a function's source, so both take the same one. Numba infers types; Warp is told them,
-by the names of the arguments. A loop's matrices, numba's table of the normal distribution and the like are not here.
+by the names of the arguments. What works on a row or a pixel with all its leaves is not shared, nor is numba's table of
+the normal distribution.
 """
 
 from types import FunctionType
@@ -30,7 +31,7 @@ def _build(function: Any, **types: Any) -> Any:
     Of the global names that it uses, numbers stay and functions built before are put in numba's place; all others,
     such as ``sqrt``, are Warp's own.
     """
-    plain = function.py_func
+    plain = getattr(function, "py_func", function)  # itself under NUMBA_DISABLE_JIT
     named = {name: plain.__globals__.get(name) for name in plain.__code__.co_names}
     known = {
         name: _BUILT.get(name, value)
@@ -44,7 +45,7 @@ def _build(function: Any, **types: Any) -> Any:
     return _BUILT[plain.__name__]
 
 
-for _shape_function in (
+for _shared in (
     shapes._enter_slab,
     shapes._norm,
     shapes.superquadric_level,
@@ -59,7 +60,7 @@ for _shape_function in (
     pulls._shade_pull,
     pulls._ray_pull,
 ):
-    _build(_shape_function)
+    _build(_shared)
 _build(pulls._beside_pull, grads=wp.array4d(dtype=float))
 
 lines_of_leaf = _build(kernel.lines_of_leaf, count=wp.array(dtype=int))
