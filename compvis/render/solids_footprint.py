@@ -95,7 +95,8 @@ def lay_out(
         perspective=perspective,
     )
     kind = solids.kind.flatten()[drawn]
-    ellipse, edges = _outlines(placed, kind, segments)
+    present = kind.unique().tolist()
+    ellipse, edges = _outlines(placed, kind, present, segments)
     origin, direction = (matrix[seen_by] for matrix in camera.rays())
     # Only the last column, that of the constant 1, feels where the leaf is.
     offset = torch.cat([torch.zeros_like(placed.rotation[..., :2]), placed.centre[..., None]], dim=-1)
@@ -103,7 +104,7 @@ def lay_out(
         hypothesis=hypothesis,
         leaf=drawn - hypothesis * q,
         kind=kind,
-        box=_boxes(ellipse, edges, kind, size, reach),
+        box=_boxes(ellipse, edges, kind, present, size, reach),
         ellipse=ellipse,
         edges=edges,
         origin=placed.to_leaf(origin - offset),
@@ -125,8 +126,7 @@ def before_the_camera(solids: Solids, camera: Camera, drawn: Tensor, nearest: fl
     return (depth - (axes.abs() * solids.size).sum(-1)).flatten()[drawn] > nearest
 
 
-def _outlines(placed: Placed, kind: Tensor, segments: int) -> tuple[Tensor, Tensor]:
-    present = kind.unique().tolist()
+def _outlines(placed: Placed, kind: Tensor, present: list[int], segments: int) -> tuple[Tensor, Tensor]:
     count = max([{Kind.ELLIPSOID: 0, Kind.CUBOID: CUBOID_EDGES}.get(k, segments) for k in present], default=0)
     ellipse = placed.centre.new_zeros(len(kind), 5)
     edges = placed.centre.new_zeros(len(kind), count, 2, 6)
@@ -149,20 +149,22 @@ def _outlines(placed: Placed, kind: Tensor, segments: int) -> tuple[Tensor, Tens
 
 
 @torch.no_grad()
-def _boxes(ellipse: Tensor, edges: Tensor, kind: Tensor, size: tuple[int, int], reach: float) -> Tensor:
+def _boxes(
+    ellipse: Tensor, edges: Tensor, kind: Tensor, present: list[int], size: tuple[int, int], reach: float
+) -> Tensor:
     """Columns and rows (n, 4) within ``reach`` of the outlines; nothing where an outline is not finite."""
-    middle, (a, b, d) = ellipse[:, :2], ellipse[:, 2:].unbind(-1)
-    half = (torch.stack([d, a], dim=-1) / (a * d - b * b)[:, None]).clamp_min(0).sqrt()
-    low, high = middle - half, middle + half
+    low = high = ellipse[:, :2]
+    if Kind.ELLIPSOID in present:
+        a, b, d = ellipse[:, 2:].unbind(-1)
+        half = (torch.stack([d, a], dim=-1) / (a * d - b * b)[:, None]).clamp_min(0).sqrt()
+        low, high = low - half, high + half
     if edges.shape[1]:
         step = edges[:, :, 1, :2] - edges[:, :, 0, :2]
         real = (step.norm(dim=-1) > SHORTEST_EDGE)[..., None, None]
         corners = edges[..., :2]
-        low_polygon = torch.where(real, corners, torch.inf).amin((1, 2))
-        high_polygon = torch.where(real, corners, -torch.inf).amax((1, 2))
-        round_leaf = (kind == Kind.ELLIPSOID)[:, None]
-        low = torch.where(round_leaf, low, low_polygon)
-        high = torch.where(round_leaf, high, high_polygon)
+        polygon = (kind != Kind.ELLIPSOID)[:, None]
+        low = torch.where(polygon, torch.where(real, corners, torch.inf).amin((1, 2)), low)
+        high = torch.where(polygon, torch.where(real, corners, -torch.inf).amax((1, 2)), high)
     limit = low.new_tensor([size[1], size[0]])
     first = torch.minimum((low - reach - 0.5).ceil().nan_to_num(nan=torch.inf).clamp_min(0), limit)
     last = torch.minimum(((high + reach - 0.5).floor() + 1).nan_to_num(nan=-torch.inf).clamp_min(0), limit)

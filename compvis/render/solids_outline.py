@@ -82,6 +82,13 @@ class Placed:
         pixels = self.pixels[:, None, None] * seen[..., :2] * inverse + self.principal[:, None]
         return torch.cat([pixels, inverse], dim=-1)
 
+    def centre_in_image(self) -> Float[Tensor, "n 2"]:
+        """Pixels (u, v) of the leaves' centres."""
+        across = self.centre[:, :2]
+        if self.perspective:
+            across = across / self.centre[:, 2:]
+        return self.pixels[:, None] * across + self.principal
+
     def eye(self) -> Float[Tensor, "n 3"]:
         """The camera in the unit frame: its centre in perspective, else the direction towards it."""
         if self.perspective:
@@ -97,7 +104,7 @@ def outline_ellipse(placed: Placed) -> Float[Tensor, "n 5"]:
     A ray o + t d touches the unit ball where ``(d.d) (o.o - 1) = (o.d)^2``, which is quadratic in the pixel.
     Pixels count from the projected centre, where the terms stay of moderate size.
     """
-    start = placed.to_image(torch.zeros_like(placed.centre)[:, None])[:, 0, :2]
+    start = placed.centre_in_image()
     across = placed.to_leaf(torch.eye(3, 2).to(placed.centre).expand(len(start), 3, 2))
     across = across / placed.pixels[:, None, None]
     eye = placed.eye()
@@ -205,7 +212,7 @@ def _see_the_cap(normal: Tensor, point: Tensor, placed: Placed) -> Tensor:
 def _turn_inwards(edges: Float[Tensor, "n k 2 6"], placed: Placed) -> Float[Tensor, "n k 2 6"]:
     """The same edges with the leaf on the side of positive ``step x (point - start)``."""
     with torch.no_grad():
-        centre = placed.to_image(torch.zeros_like(placed.centre)[:, None])[..., :2]
+        centre = placed.centre_in_image()[:, None]
         step, off = edges[:, :, 1, :2] - edges[:, :, 0, :2], centre - edges[:, :, 0, :2]
         flip = step[..., 0] * off[..., 1] - step[..., 1] * off[..., 0] < 0
     return torch.where(flip[..., None, None], edges.flip(2), edges)
