@@ -127,7 +127,9 @@ def before_the_camera(solids: Solids, camera: Camera, drawn: Tensor, nearest: fl
 
 
 def _outlines(placed: Placed, kind: Tensor, present: list[int], segments: int) -> tuple[Tensor, Tensor]:
-    count = max([{Kind.ELLIPSOID: 0, Kind.CUBOID: CUBOID_EDGES}.get(k, segments) for k in present], default=0)
+    count = max(
+        [{Kind.ELLIPSOID: 0, Kind.CUBOID: CUBOID_EDGES}.get(Kind(k), segments) for k in present], default=0
+    )
     ellipse = placed.centre.new_zeros(len(kind), 5)
     edges = placed.centre.new_zeros(len(kind), count, 2, 6)
     for k in present:
