@@ -207,8 +207,8 @@ class GrammarClassifier:
         return _with_clear_errors(lambda: self.model.log_evidence(checked, progress=progress))
 
     def predict_proba(self, images: Any) -> np.ndarray:
-        """Probabilities (n, classes), columns ``classes_``: softmax of the evidence."""
-        return posterior(self.log_evidence(images))
+        """Probabilities (n, classes), columns ``classes_``: softmax of ``confidence`` times the evidence."""
+        return posterior(self.options.confidence * self.log_evidence(images))
 
     def predict(self, images: Any) -> np.ndarray:
         """The class of largest evidence of each image, (n,)."""

@@ -1,7 +1,7 @@
 """The public classifier of photographs of objects: what ``GrammarClassifier(domain="solids")`` makes."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import copy
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -27,6 +27,7 @@ from compvis.learning.solid_options import SolidOptions
 from compvis.learning.solid_state import solid_from_state, solid_to_state
 from compvis.likelihood.appearance import AppearanceSettings
 from compvis.likelihood.solid_figure import FigureLikelihood
+from compvis.parsing.solid_frame import FrameSettings
 from compvis.parsing.solid_image import SIDE, SolidViews, figure_rgb, to_image, view_photographs
 from compvis.parsing.solid_library import draw_tokens
 from compvis.parsing.solid_parser import RefinedTokens, part_map, refine_tokens, token_tree
@@ -40,12 +41,11 @@ _GROUPS = {
     "prior": SolidPrior,
     "figure": FigureLikelihood,
     "appearance": AppearanceSettings,
+    "frame": FrameSettings,
     "figure_ground": FigureGroundSettings,
 }
-_UNSAVED = (
-    "renderer",
-    "photographs",
-)  # the first is described by name; what the others taught is in the model
+# The first is described by name; what the others taught is in the model.
+_UNSAVED = ("renderer", "photographs")
 _PROPOSALS = 4  # refined for each category of a parse
 
 
@@ -95,18 +95,15 @@ class SolidClassifier(GrammarClassifier):
     viewpoints (n, 2) degrees, azimuth and elevation above the horizon (:mod:`compvis.geometry`), NaN in rows where
     they are not known, None where none is: those are inferred with the shape, in a frame that known ones of the
     category fix and that is free about the vertical where there are none (:mod:`compvis.learning.solid_latent`).
-    An object's size in the picture is evidence; learn and ask at one scale.
+    An object's size in the picture is evidence: learn at one scale. Of an object with its mask, other sizes and rolled
+    cameras are tried as well (:mod:`compvis.parsing.solid_frame`).
 
     Args:
-        fit, latent, prior, figure, appearance, figure_ground: changed fields of
-            :class:`compvis.learning.solid_fit.FitSettings`, :class:`compvis.learning.solid_latent.LatentSettings`,
-            :class:`compvis.grammar.solid.SolidPrior`, :class:`compvis.likelihood.solid_figure.FigureLikelihood`,
-            :class:`compvis.likelihood.appearance.AppearanceSettings` and
-            :class:`compvis.learning.figure_ground.FigureGroundSettings`, by name.
         renderer: draws the solids to learn, to propose and to parse, with ``with_softness``; None is ours,
             :class:`compvis.render.solids_renderer.SolidRenderer`; another is
             :class:`compvis.render.pytorch3d.PyTorch3DRenderer`.
-        options: further fields of :class:`compvis.learning.solid_options.SolidOptions`.
+        options: further fields of :class:`compvis.learning.solid_options.SolidOptions`; of its groups (fit, latent,
+            prior, figure, appearance, frame, figure_ground) the changed fields by name.
 
     Raises:
         InputError: an option that cannot be used.
@@ -116,32 +113,17 @@ class SolidClassifier(GrammarClassifier):
         self,
         domain: str = "solids",
         *,
-        fit: Mapping[str, Any] | None = None,
-        latent: Mapping[str, Any] | None = None,
-        prior: Mapping[str, Any] | None = None,
-        figure: Mapping[str, Any] | None = None,
-        appearance: Mapping[str, Any] | None = None,
-        figure_ground: Mapping[str, Any] | None = None,
         renderer: SceneRenderer | None = None,
         **options: Any,
     ) -> None:
         self.domain = domain
         if renderer is not None:
             options["renderer"] = renderer
-        given = {
-            "fit": fit,
-            "latent": latent,
-            "prior": prior,
-            "figure": figure,
-            "appearance": appearance,
-            "figure_ground": figure_ground,
-        }
         try:
             groups = {
-                name: kind(
-                    **{k: tuple(v) if isinstance(v, list) else v for k, v in (given[name] or {}).items()}
-                )
+                name: kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in group.items()})
                 for name, kind in _GROUPS.items()
+                for group in [options.pop(name, None) or {}]
             }
             self.options: Any = SolidOptions(**groups, **options)
         except (TypeError, ValueError) as error:
@@ -257,11 +239,12 @@ class SolidClassifier(GrammarClassifier):
         pixels = image.detach().cpu().numpy() if isinstance(image, torch.Tensor) else np.asarray(image)
         pictures = check_photographs(pixels[None]).cpu()
         given = None if mask is None else np.asarray(mask)[None]
-        seen = self.model.view(pictures, check_masks(given, pictures))
+        category = None if label is None else self._number(label)
+        seen = self.model.view(pictures, check_masks(given, pictures), category)
         evidence = self.model.log_evidence(seen)[0]
         order = np.argsort(-evidence).tolist()
-        if label is not None:
-            order.insert(0, order.pop(order.index(self._number(label))))
+        if category is not None:
+            order.insert(0, order.pop(order.index(category)))
         order = order[: alternatives + 1]
         parses = [self._parse_as(pictures[0], seen, c, float(evidence[c]), steps) for c in order]
         return replace(parses[0], alternatives=tuple(parses[1:]))
@@ -367,8 +350,8 @@ class SolidClassifier(GrammarClassifier):
             image=_to_bytes(picture.permute(1, 2, 0).numpy()),
             label=self.classes_[place[0]].item(),
             log_evidence=evidence,
-            viewpoint=tuple(found.view[best].tolist()),  # pyright: ignore[reportArgumentType]
-            proposal=tuple(view[0].tolist()),  # pyright: ignore[reportArgumentType]
+            viewpoint=_in_picture(found.view[best], seen),
+            proposal=_in_picture(view[0], seen),
             viewpoint_spread=self._viewpoint_spread(seen, place[0], found.view[best]),
             tree=tree,
             scores=tuple(scores),
@@ -403,6 +386,12 @@ class SolidClassifier(GrammarClassifier):
         model.classes_ = np.asarray(description["classes"])
         model.model = solid_from_state(description["model"], tensors, model.options)
         return model
+
+
+def _in_picture(view: Float[torch.Tensor, "3"], seen: SolidViews) -> tuple[float, float, float]:
+    """Azimuth, elevation and roll in the picture, of a viewpoint in the one photograph's frame."""
+    azimuth, elevation, roll = view.tolist()
+    return azimuth, elevation, (roll + float(seen.turn[0]) + 180) % 360 - 180
 
 
 def _to_bytes(colour: Float[ndarray, "H W 3"]) -> UInt8[ndarray, "H W 3"]:

@@ -1,16 +1,20 @@
 """The public classifier of photographs of objects, on pictures of things with known shape and viewpoint."""
 
+from copy import copy
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import rotate, zoom
 from sklearn.metrics import adjusted_rand_score
 
 import compvis
 from compvis.data.check import InputError
 from compvis.geometry.cameras import WeakPerspectiveCamera, viewpoint_rotation
 from compvis.geometry.rotations import angle_between
+from compvis.parsing.solid_frame import FrameSettings
 from compvis.render.pytorch3d import PyTorch3DRenderer
 from compvis.render.solids import Kind, Solids
 from compvis.render.solids_reference import ReferenceSolidRenderer
@@ -106,6 +110,51 @@ def test_a_parse_says_where_parts_are_and_how_far_it_is_sure(model):
     assert "<html" in parse.to_html()
     total = {name for _, name, _ in parse.scores}
     assert {"category", "alternative", "view", "offset", "figure"} <= total
+
+
+def changed(images, masks, degrees: float, size: float):
+    """The pictures turned from x towards y and made smaller, about their middles."""
+    ground = images[~masks].mean(0)
+    border = (SIDE - round(SIDE * size)) // 2
+    put = slice(border, border + round(SIDE * size))
+    pictures, covers = [], []
+    for image, mask in zip(images, masks, strict=True):
+        layers = [np.where(mask[..., None], image - ground, 0.0), mask[..., None].astype(float)]
+        layers = [rotate(layer, -degrees, reshape=False, order=1) for layer in layers]
+        object_, cover = (
+            zoom(layer, (size, size, 1), order=1, grid_mode=True, mode="nearest") for layer in layers
+        )
+        picture, covered = np.tile(ground, (SIDE, SIDE, 1)), np.zeros((SIDE, SIDE))
+        picture[put, put] += object_
+        covered[put, put] = cover[..., 0]
+        pictures.append(np.rint(np.clip(picture, 0, 255)).astype(np.uint8))
+        covers.append(covered > 0.5)
+    return np.array(pictures), np.array(covers)
+
+
+def framed_by(model, frame: FrameSettings):
+    other, options = copy(model), replace(model.options, frame=frame)
+    other.options, other.model = options, model.model.with_options(options)
+    return other
+
+
+def test_smaller_objects_are_recognised(model):
+    images, labels, masks, _ = photograph(6, seed=6)
+    images, masks = changed(images, masks, degrees=0.0, size=0.5)
+    as_learned = framed_by(model, FrameSettings(zooms=0, rolls=0))
+    right, before = ((one.predict(images, masks) == labels).mean() for one in (model, as_learned))
+    assert right >= max(0.8, before + 0.1)
+
+
+def test_a_parse_of_a_smaller_object_lies_on_it(model):
+    images, labels, masks, _ = photograph(3, seed=6)
+    plank = np.flatnonzero(labels == "plank")[:1]
+    images, masks = changed(images[plank], masks[plank], degrees=20.0, size=0.5)
+    overlaps = []
+    for one in (model, framed_by(model, FrameSettings(zooms=0, rolls=0))):
+        covered = one.parse(images[0], masks[0], alternatives=0, label="plank").parts >= 0
+        overlaps.append((covered & masks[0]).sum() / (covered | masks[0]).sum())
+    assert overlaps[0] > max(0.7, overlaps[1] + 0.1)
 
 
 def test_a_parse_can_be_asked_for_as_a_category(model):

@@ -34,6 +34,8 @@ class InkOptions:
     starts, too. coarse_every, coarse_modes, coarse_steps: that match's share of points, its
     modes and annealing steps. background: other characters that estimate log p(image); background_temperature: of
     their power mean. temperature: points per independent observation, see :meth:`InkModel.class_evidence`.
+    confidence: of probabilities; they are the softmax of the evidence times this. It makes them calibrated from some
+    four images a class on; from a single one they are too sure.
     seed: of the background's draw.
     """
 
@@ -51,6 +53,7 @@ class InkOptions:
     background: int = 64
     background_temperature: float = 15.0
     temperature: float = 8.0
+    confidence: float = 2.0
     seed: int = 0
     device: str = "cpu"
 

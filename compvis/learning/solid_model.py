@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from scipy.optimize import linear_sum_assignment
-from sklearn.cluster import AgglomerativeClustering
 from torch import Tensor
 
 from compvis.geometry.cameras import viewpoint_rotation
@@ -25,6 +25,7 @@ from compvis.learning.solid_fit import (
     one_ellipsoid,
     try_kinds,
 )
+from compvis.learning.solid_groups import group_pictures
 from compvis.learning.solid_latent import infer_viewpoints
 from compvis.learning.solid_options import SolidOptions
 from compvis.learning.solid_shared import learn_shared
@@ -32,12 +33,9 @@ from compvis.learning.solid_variants import recombine, stretch_object
 from compvis.likelihood.appearance import AppearanceField, AppearanceMaps, trust
 from compvis.likelihood.backdrop import learn_backdrop
 from compvis.likelihood.solid_colour import ColourPredictive, learn_colours
+from compvis.parsing.solid_frame import settle
 from compvis.parsing.solid_image import SolidViews, Surroundings, frame_scenes, to_lab, view_photographs
 from compvis.parsing.solid_library import ViewLibrary
-
-# Range of the bins of colours along L, a and b (Lab / 100), and the standard deviation of a bin.
-_HISTOGRAM = ((0.1, 1.0), (-0.3, 0.5), (-0.3, 0.6))
-_HISTOGRAM_WIDTH = 0.08
 
 
 class SolidModel:
@@ -90,10 +88,27 @@ class SolidModel:
         return self.options.renderer.with_softness(softness)  # pyright: ignore[reportAttributeAccessIssue]
 
     def view(
-        self, images: Float[Tensor, "n 3 H W"], masks: Bool[Tensor, "n H W"] | None = None
+        self,
+        images: Float[Tensor, "n 3 H W"],
+        masks: Bool[Tensor, "n H W"] | None = None,
+        category: int | None = None,
     ) -> SolidViews:
-        """Photographs as the learned model sees them."""
-        return view_photographs(images, masks, self.surroundings)
+        """Photographs as the learned model sees them, in frames that show objects as they were learned.
+
+        Args:
+            category: what they show, where that is known.
+        """
+        seen = view_photographs(images, masks, self.surroundings)
+        return settle(seen, partial(self._glance, category=category), self.options.frame)
+
+    def _glance(self, seen: SolidViews, category: int | None) -> Float[Tensor, " n"]:
+        """log p(figure, ground | category), of any category where it is None, at low resolution."""
+        weights = torch.cat([one.log_weights() for one in self.grammar.categories])
+        coarse = self.library.coarse
+        scores = coarse.score(seen, self.options.figure) + weights[:, None] + coarse.log_area
+        if category is not None:
+            scores = scores[:, self._members(category)]
+        return scores.flatten(1).logsumexp(1)
 
     def learn_surroundings(
         self,
@@ -335,26 +350,6 @@ def mean_colours(seen: SolidViews) -> Float[Tensor, "n 3"]:
     """Mean colour of each figure, Lab / 100."""
     weight = seen.figure[..., None]
     return (seen.colour * weight).sum((1, 2)) / weight.sum((1, 2)).clamp_min(1e-6)
-
-
-def group_pictures(seen: SolidViews, most: int, least: int) -> np.ndarray:
-    """Group number of each picture, by Ward's clustering of the figures' colours.
-
-    Objects of a category seldom have the same colours, while the views of one object nearly do. The colours are
-    soft histograms in Lab, compared by Hellinger's distance. At most ``most`` groups, of ``least`` pictures or more
-    on average; where objects look alike, they share a group.
-    """
-    count = max(1, min(most, len(seen) // least))
-    if count == 1:
-        return np.zeros(len(seen), np.int64)
-    lines = [torch.linspace(low, high, 7) for low, high in _HISTOGRAM]
-    bins = torch.stack(torch.meshgrid(*lines, indexing="ij"), -1).view(-1, 3)
-    marginals = []
-    for figure, colour in zip(seen.figure, seen.colour, strict=True):
-        own = figure > 0.7 if (figure > 0.7).any() else figure >= figure.max()
-        near = -torch.cdist(colour[own], bins).square() / (2 * _HISTOGRAM_WIDTH**2)
-        marginals.append(near.softmax(1).mean(0).sqrt())
-    return AgglomerativeClustering(count).fit_predict(torch.stack(marginals).numpy())
 
 
 def as_template(leaves: Leaves, poses: Poses, kept: np.ndarray, rgb: Float[Tensor, "3"]) -> SolidTemplate:

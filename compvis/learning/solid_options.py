@@ -9,6 +9,7 @@ from compvis.learning.solid_fit import FitSettings
 from compvis.learning.solid_latent import LatentSettings
 from compvis.likelihood.appearance import AppearanceSettings
 from compvis.likelihood.solid_figure import FigureLikelihood
+from compvis.parsing.solid_frame import FrameSettings
 from compvis.render.contract import SceneRenderer
 from compvis.render.solids_renderer import SolidRenderer
 
@@ -18,7 +19,7 @@ class SolidOptions:
     """All settings of :class:`compvis.learning.solid_model.SolidModel`.
 
     Args:
-        fit, latent, prior, figure, appearance, figure_ground: see their classes.
+        fit, latent, prior, figure, appearance, frame, figure_ground: see their classes.
         photographs: of other things, to learn figure and ground from, for answers without masks; without them
             the figure is told from the colours of a picture's rim, which serves plain backgrounds.
         renderer: draws the leaves; any renderer of solids with ``with_softness``.
@@ -40,6 +41,7 @@ class SolidOptions:
     prior: SolidPrior = field(default_factory=SolidPrior)
     figure: FigureLikelihood = field(default_factory=FigureLikelihood)
     appearance: AppearanceSettings = field(default_factory=AppearanceSettings)
+    frame: FrameSettings = field(default_factory=FrameSettings)
     figure_ground: FigureGroundSettings = field(default_factory=FigureGroundSettings)
     photographs: Photographs | None = None
     renderer: SceneRenderer = field(default_factory=SolidRenderer)

@@ -45,6 +45,9 @@ class SolidViews:
         colour: CIE Lab / 100, mean over the figure's share of the pixel (over the pixel where there is none).
         origin: image position (x, y) of the frame's upper left corner, pixels.
         scale: image pixels along a working pixel.
+        turn: degrees by which the frame is turned in the picture, from x towards y.
+        masked: whether a mask told the figure. whole: whether it shows the whole object, on whose bounding box the
+            frame is centred then.
     """
 
     figure: Float[Tensor, "n S S"]
@@ -52,6 +55,9 @@ class SolidViews:
     colour: Float[Tensor, "n S S 3"]
     origin: Float[Tensor, "n 2"]
     scale: Float[Tensor, " n"]
+    turn: Float[Tensor, " n"]
+    whole: Bool[Tensor, " n"]
+    masked: Bool[Tensor, " n"]
 
     def __len__(self) -> int:
         return len(self.figure)
@@ -81,7 +87,7 @@ def frame_scenes(images: Float[Tensor, "n 3 H W"], masks: Bool[Tensor, "n H W"])
     for lab, mask in zip(to_lab(images), masks.cpu().numpy(), strict=True):
         none = np.zeros(mask.shape, np.float32)
         plain.append(_view(lab, none, none, None)[2])
-        share, _, own, _, _ = _view(lab, mask, none, None)
+        share, _, own, *_ = _view(lab, mask, none, None)
         colour.append(own)
         figure.append(share)
     return FramedScenes(torch.stack(plain), torch.stack(colour), torch.stack(figure))
@@ -105,8 +111,10 @@ def view_photographs(
         surroundings: tells background from what is in front, and figures where there are no masks.
     """
     if not len(images):
-        empty = [(0, SIDE, SIDE), (0, SIDE, SIDE), (0, SIDE, SIDE, 3), (0, 2), (0,)]
-        return SolidViews(*(torch.zeros(e) for e in empty))
+        empty = [(0, SIDE, SIDE), (0, SIDE, SIDE), (0, SIDE, SIDE, 3), (0, 2), (0,), (0,)]
+        return SolidViews(
+            *(torch.zeros(e) for e in empty), whole=torch.zeros(0) > 0, masked=torch.zeros(0) > 0
+        )
     views = []
     for n, lab in enumerate(to_lab(images)):
         if masks is not None:
@@ -119,7 +127,8 @@ def view_photographs(
         else:
             figure = tell_figure(lab)
             views.append(_view(lab, figure, 1 - figure, None))
-    seen = SolidViews(*(torch.stack(list(column)) for column in zip(*views, strict=True)))
+    columns = (torch.stack(list(column)) for column in zip(*views, strict=True))
+    seen = SolidViews(*columns, masked=torch.full((len(views),), masks is not None))
     if masks is None and surroundings.net is not None:
         figure, ground = surroundings.net.label(seen.colour)
         seen = replace(seen, figure=figure, ground=ground)
@@ -138,15 +147,31 @@ def figure_rgb(
     return (pictures * weight).sum((2, 3)) / weight.sum((2, 3)).clamp_min(1.0)
 
 
+def box_middles(coverage: Float[Tensor, "v S S"]) -> Float[Tensor, "v 2"]:
+    """Middles (x, y) of the bounding boxes of coverage over one half; of the frame where there is none."""
+    places = torch.arange(SIDE, dtype=torch.float32)
+    middles = []
+    for axis in (1, 2):
+        there = (coverage > 0.5).any(axis)
+        first = torch.where(there, places, torch.inf).amin(1)
+        last = torch.where(there, places + 1, -torch.inf).amax(1)
+        middle = (first + last) / 2
+        middles.append(torch.where(middle.isfinite(), middle, SIDE / 2))
+    return torch.stack(middles, 1)
+
+
 def to_image(
     frame: Shaped[np.ndarray, "S S *c"], seen: SolidViews, size: tuple[int, ...], outside: float | int | bool
 ) -> Shaped[np.ndarray, "H W *c"]:
     """A picture of the working frame at the photograph's pixels (nearest), ``outside`` beyond the frame."""
-    origin, step = seen.origin[0].numpy(), float(seen.scale[0])
-    y = np.floor((np.arange(size[0]) + 0.5 - origin[1]) / step).astype(int)
-    x = np.floor((np.arange(size[1]) + 0.5 - origin[0]) / step).astype(int)
-    inside = ((y >= 0) & (y < SIDE))[:, None] & ((x >= 0) & (x < SIDE))
-    image = frame[np.clip(y, 0, SIDE - 1)][:, np.clip(x, 0, SIDE - 1)].copy()
+    turn = np.radians(float(seen.turn[0]))
+    x = np.arange(size[1]) + 0.5 - float(seen.origin[0, 0])
+    y = np.arange(size[0])[:, None] + 0.5 - float(seen.origin[0, 1])
+    step = float(seen.scale[0])
+    column = np.floor((np.cos(turn) * x + np.sin(turn) * y) / step).astype(int)
+    row = np.floor((np.cos(turn) * y - np.sin(turn) * x) / step).astype(int)
+    inside = (row >= 0) & (row < SIDE) & (column >= 0) & (column < SIDE)
+    image = frame[np.clip(row, 0, SIDE - 1), np.clip(column, 0, SIDE - 1)].copy()
     image[~inside] = outside
     return image
 
@@ -176,10 +201,14 @@ def _view(
     figure: Shaped[np.ndarray, "H W"],
     ground: Shaped[np.ndarray, "H W"],
     middle: np.ndarray | None,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """One picture in its frame; beyond the picture's edge nothing is known, neither figure nor ground."""
+) -> tuple[Tensor, ...]:
+    """One picture in its frame, as the fields of :class:`SolidViews`.
+
+    Beyond the picture's edge nothing is known, neither figure nor ground.
+    """
     height, width = lab.shape[:2]
     side = _WINDOW * max(height, width)
+    whole = middle is not None
     if middle is None:
         middle = np.array([width / 2, height / 2])
     step = side / SIDE
@@ -203,11 +232,15 @@ def _view(
         colour.permute(1, 2, 0).contiguous(),
         torch.tensor(middle, dtype=torch.float32) - side / 2,
         torch.tensor(step),
+        torch.tensor(0.0),
+        torch.tensor(whole),
     )
 
 
 def _all_is_told(mask: Shaped[np.ndarray, "H W"], ground: Shaped[np.ndarray, "H W"]) -> bool:
-    """Whether nearly all that is not figure is background, so that the mask shows the whole object."""
+    """Whether the mask shows the whole object: nearly all that is not figure is background, and it is not cut off."""
+    if mask[[0, -1]].any() or mask[:, [0, -1]].any():
+        return False
     unknown = 1 - mask - ground.astype(np.float64)
     return float(unknown.clip(0).sum()) < _UNKNOWN * float(mask.sum())
 

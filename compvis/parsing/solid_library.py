@@ -2,8 +2,10 @@
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -16,7 +18,7 @@ from compvis.grammar.solid import (
     stack_templates,
 )
 from compvis.likelihood.solid_figure import FigureLikelihood
-from compvis.parsing.solid_image import SIDE, SolidViews
+from compvis.parsing.solid_image import SIDE, SolidViews, box_middles
 from compvis.render.contract import SceneRenderer, SolidRendering
 from compvis.render.solids import Solids
 
@@ -96,7 +98,7 @@ class ViewLibrary:
             centre = torch.full((len(views), 2), SIDE / 2)
             with torch.no_grad():
                 first = draw_tokens(renderer, stacked, values, views, grammar.prior, centre).coverage
-                centre = centre - (_box_middles(first) - SIDE / 2)
+                centre = centre - (box_middles(first) - SIDE / 2)
                 seen = draw_tokens(renderer, stacked, values, views, grammar.prior, centre).coverage
             coverage.append(seen.flatten(1))
             middle.append(centre)
@@ -108,18 +110,15 @@ class ViewLibrary:
         if likelihood not in self._logs:
             self._logs.clear()
             self._logs[likelihood] = likelihood.logs(self.coverage.flatten(0, 1))
-        figure, ground = seen.figure.flatten(1), seen.ground.flatten(1)
+        pooled = round(math.sqrt(SIDE**2 / self.coverage.shape[2]))
+        figure, ground = (
+            pooled**2 * F.avg_pool2d(v[:, None], pooled).flatten(1) for v in (seen.figure, seen.ground)
+        )
         return likelihood.log_prob_all(figure, ground, *self._logs[likelihood]).view(-1, t, v)
 
-
-def _box_middles(coverage: Float[Tensor, "v S S"]) -> Float[Tensor, "v 2"]:
-    """Middles (x, y) of the bounding boxes of coverage over one half; of the frame where there is none."""
-    places = torch.arange(SIDE, dtype=torch.float32)
-    middles = []
-    for axis in (1, 2):
-        there = (coverage > 0.5).any(axis)
-        first = torch.where(there, places, torch.inf).amin(1)
-        last = torch.where(there, places + 1, -torch.inf).amax(1)
-        middle = (first + last) / 2
-        middles.append(torch.where(middle.isfinite(), middle, SIDE / 2))
-    return torch.stack(middles, 1)
+    @cached_property
+    def coarse(self) -> "ViewLibrary":
+        """Every second viewpoint at half the resolution, for a cheap look."""
+        some = self.coverage[:, ::2]
+        pooled = F.avg_pool2d(some.reshape(-1, 1, SIDE, SIDE), 2).view(*some.shape[:2], -1)
+        return ViewLibrary(self.views[::2], self.log_area[::2], pooled, self.middle[:, ::2])

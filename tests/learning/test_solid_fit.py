@@ -20,7 +20,8 @@ from compvis.learning.solid_fit import (
     improve,
     misfit,
 )
-from compvis.learning.solid_model import align_parts, group_pictures
+from compvis.learning.solid_groups import group_pictures
+from compvis.learning.solid_model import align_parts
 from compvis.parsing.solid_image import SIDE, SolidViews
 from compvis.render.solids_renderer import SolidRenderer
 
@@ -188,7 +189,15 @@ def test_pictures_are_grouped_by_colour_where_there_are_enough(most, least, grou
     figure[:, 10:30, 10:30] = 1.0
     colour = torch.stack([red, blue])[which][:, None, None].expand(8, SIDE, SIDE, 3)
     colour = colour + 0.02 * torch.randn(colour.shape, generator=generator)
-    seen = SolidViews(figure, 1 - figure, colour, torch.zeros(8, 2), torch.ones(8))
+    seen = SolidViews(
+        figure,
+        1 - figure,
+        colour,
+        torch.zeros(8, 2),
+        torch.ones(8),
+        torch.zeros(8),
+        *(2 * (torch.ones(8) > 0,)),
+    )
     found = group_pictures(seen, most, least)
     assert len(np.unique(found)) == groups
     if groups == 2:
