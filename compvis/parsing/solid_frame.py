@@ -2,7 +2,8 @@
 
 Objects are learned upright and at their size in the training pictures. A picture may show an object nearer or farther,
 or a camera that was rolled: frames of other sizes and turns are proposed, and the one of largest posterior is kept.
-Only photographs with masks are framed anew; a figure that had to be guessed does not tell its size.
+Only photographs with masks that nothing hides are framed anew; what is left of an occluded object, or a figure that had
+to be guessed, does not tell its size.
 """
 
 import math
@@ -100,12 +101,12 @@ def reframe(seen: SolidViews, zoom: Float[Tensor, " n"], roll: Float[Tensor, " n
 def settle(
     seen: SolidViews, weigh: Callable[[SolidViews], Float[Tensor, " n"]], settings: FrameSettings
 ) -> SolidViews:
-    """Each photograph with a mask in the frame of largest posterior.
+    """Each photograph of an object with a mask that nothing hides in the frame of largest posterior.
 
     Args:
         weigh: log p(figure, ground) of photographs whatever the category, nats.
     """
-    rows = seen.masked.nonzero().flatten()
+    rows = seen.clear.nonzero().flatten()
     if not (len(rows) and settings.zooms + settings.rolls):
         return seen
     zoom, roll, best = torch.ones(len(rows)), torch.zeros(len(rows)), weigh(seen.select(rows))

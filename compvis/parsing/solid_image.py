@@ -6,6 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Shaped
+from scipy import ndimage
 from skimage.color import rgb2lab
 from torch import Tensor
 
@@ -16,7 +17,12 @@ SIDE = 48  # working pixels along the frame
 _WINDOW = 0.96  # side of the frame over the larger side of the picture
 _BANDWIDTH = 0.04  # of the background's colours, Lab / 100
 _FIGURE_DENSITY = 2.0  # of a figure's colour, anywhere in Lab / 100
-_UNKNOWN = 0.15  # of the figure's area: what may lie unnoticed between figure and background
+_RIM = (
+    0.015,
+    0.05,
+)  # from where to where about a mask it is told whether something in front touches it, of the side
+_GROUND = 0.3  # a pixel that is less background than this shows something in front
+_TOUCHED = 0.1  # share of the rim that may show something in front of a whole object
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +52,8 @@ class SolidViews:
         origin: image position (x, y) of the frame's upper left corner, pixels.
         scale: image pixels along a working pixel.
         turn: degrees by which the frame is turned in the picture, from x towards y.
-        masked: whether a mask told the figure. whole: whether it shows the whole object, on whose bounding box the
-            frame is centred then.
+        whole: whether a mask shows the whole object, on whose bounding box the frame is centred then.
+        clear: whether a mask shows an object that nothing hides, though the picture may end in it.
     """
 
     figure: Float[Tensor, "n S S"]
@@ -57,7 +63,7 @@ class SolidViews:
     scale: Float[Tensor, " n"]
     turn: Float[Tensor, " n"]
     whole: Bool[Tensor, " n"]
-    masked: Bool[Tensor, " n"]
+    clear: Bool[Tensor, " n"]
 
     def __len__(self) -> int:
         return len(self.figure)
@@ -113,14 +119,16 @@ def view_photographs(
     if not len(images):
         empty = [(0, SIDE, SIDE), (0, SIDE, SIDE), (0, SIDE, SIDE, 3), (0, 2), (0,), (0,)]
         return SolidViews(
-            *(torch.zeros(e) for e in empty), whole=torch.zeros(0) > 0, masked=torch.zeros(0) > 0
+            *(torch.zeros(e) for e in empty), whole=torch.zeros(0) > 0, clear=torch.zeros(0) > 0
         )
-    views = []
+    views, clear = [], []
     for n, lab in enumerate(to_lab(images)):
         if masks is not None:
             mask = masks[n].cpu().numpy()
             ground = ~mask if surroundings.backdrop is None else surroundings.backdrop.ground(lab, mask)
-            views.append(_view(lab, mask, ground, _box_middle(mask) if _all_is_told(mask, ground) else None))
+            clear.append(_in_the_clear(mask, ground))
+            whole = clear[-1] and not _is_cut(mask)
+            views.append(_view(lab, mask, ground, _box_middle(mask) if whole else None))
         elif surroundings.net is not None:
             none = np.zeros(lab.shape[:2], np.float32)
             views.append(_view(lab, none, none, None))
@@ -128,7 +136,7 @@ def view_photographs(
             figure = tell_figure(lab)
             views.append(_view(lab, figure, 1 - figure, None))
     columns = (torch.stack(list(column)) for column in zip(*views, strict=True))
-    seen = SolidViews(*columns, masked=torch.full((len(views),), masks is not None))
+    seen = SolidViews(*columns, clear=torch.tensor(clear or [False] * len(views)))
     if masks is None and surroundings.net is not None:
         figure, ground = surroundings.net.label(seen.colour)
         seen = replace(seen, figure=figure, ground=ground)
@@ -237,12 +245,19 @@ def _view(
     )
 
 
-def _all_is_told(mask: Shaped[np.ndarray, "H W"], ground: Shaped[np.ndarray, "H W"]) -> bool:
-    """Whether the mask shows the whole object: nearly all that is not figure is background, and it is not cut off."""
-    if mask[[0, -1]].any() or mask[:, [0, -1]].any():
-        return False
-    unknown = 1 - mask - ground.astype(np.float64)
-    return float(unknown.clip(0).sum()) < _UNKNOWN * float(mask.sum())
+def _in_the_clear(mask: Shaped[np.ndarray, "H W"], ground: Shaped[np.ndarray, "H W"]) -> bool:
+    """Whether background is nearly all around the mask, so that nothing hides parts of the object."""
+    near, far = (max(1, round(share * max(mask.shape))) for share in _RIM)
+    inner, outer = (
+        np.asarray(ndimage.binary_dilation(mask, iterations=steps), dtype=bool) for steps in (near, far + 1)
+    )
+    rim = outer & ~inner
+    return bool(mask.any() and rim.any() and (ground[rim] < _GROUND).mean() < _TOUCHED)
+
+
+def _is_cut(mask: Shaped[np.ndarray, "H W"]) -> bool:
+    """Whether the picture ends in the mask."""
+    return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
 
 
 def _box_middle(mask: Shaped[np.ndarray, "H W"]) -> np.ndarray:
