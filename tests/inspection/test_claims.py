@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from compvis.evaluation.records import Result
-from compvis.inspection.study.claims import beats_baselines
+from compvis.inspection.study.claims import beats_baselines, calibrated
 from compvis.inspection.study.scaling import efficiency_section
 
 
@@ -61,3 +61,29 @@ def test_data_efficiency_is_that_of_the_grammar_of_the_domain():
     assert ratios.columns == ("images of grammar_solids", "its error %", "cnn_photo")
     # The network reaches 0.62 between its 4 and its 12 images.
     assert 4 < float(ratios.rows[0][2].split()[0]) < 12
+
+
+def confident(model: str, fold: int, confidence: float) -> Result:
+    """Four images, three of them right, all answered with one confidence."""
+    config = {"model_name": model, "data": {"name": "eth80"}, "size": {"per_class": 36}, "held_out": 0}
+    rows = [
+        {
+            "known": True,
+            "failure": None,
+            "confidence": confidence,
+            "correct": k > 0,
+            "evidence": None,
+            "seconds": 0.1,
+        }
+        for k in range(4)
+    ]
+    return Result("confidence", f"{model}-f{fold}", "finished", 0, config, {}, rows, {}, Path("none"))
+
+
+def test_folds_of_one_seed_all_count_in_calibration():
+    runs = [
+        confident("grammar_solids", fold, confidence) for fold, confidence in enumerate((0.55, 0.75, 0.77))
+    ]
+    verdict = next(one for one in calibrated(runs, "grammar") if "calibration" in one.claim)
+    assert float(verdict.measured) == pytest.approx((0.2 + 0.0 + 0.02) / 3, abs=1e-3)
+    assert not verdict.met

@@ -176,14 +176,15 @@ def _plain_runs(results: Sequence[Result]) -> list[Result]:
     ]
 
 
-def _by_model(runs: Sequence[Result], value: Callable[[Result], float]) -> Mapping[str, dict[int, float]]:
+def _by_model(runs: Sequence[Result], value: Callable[[Result], float]) -> Mapping[str, dict[str, float]]:
+    """Of every model the value of each run; folds may share a seed."""
     return {
-        str(model): {run.seed: value(run) for run in own}
+        str(model): {run.run_id: value(run) for run in own}
         for (model,), own in group_results(runs, ["model_name"]).items()
     }
 
 
-def _strongest(scores: Mapping[str, Mapping[int, float]], reference: str) -> str | None:
+def _strongest(scores: Mapping[str, Mapping[Any, float]], reference: str) -> str | None:
     """The baseline with the largest mean; None where grammar or baselines are missing."""
     baselines = [model for model in scores if not model.startswith(reference)]
     if not baselines or grammar_among(scores, reference) is None:
