@@ -41,7 +41,8 @@ class Surroundings:
 class SolidViews:
     """n photographs in their working frames of :data:`SIDE` pixels.
 
-    The frame keeps the picture's scale (an object's size in the picture is evidence too). It is centred on the
+    The frame keeps the picture's scale (an object's size in the picture is evidence too) unless
+    :func:`compvis.parsing.solid_frame.settle` finds another. It is centred on the
     figure's bounding box; on the picture where there is no mask or where something may hide parts of the object,
     since what is left of it does not tell its middle.
 

@@ -1,7 +1,7 @@
 """Compiled loops that draw solids row by row; the model is that of :mod:`compvis.render.solids_eager`.
 
 A row's fragments live in a small buffer: the leaves that touch each pixel, one slot each. Where a gradient is
-wanted, they are kept on a the tape of :func:`compvis.render.solids_fused._tape`, pixel after pixel.
+wanted, they are kept on the tape of :func:`compvis.render.solids_fused._tape`, pixel after pixel.
 
 Numba's cache of a compiled function watches that function's own file only. After a change here, in
 ``solids_kernel_shapes`` or in ``solids_kernel_pulls``, delete ``__pycache__``, or the other files go on with the
