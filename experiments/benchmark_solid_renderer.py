@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable
 from dataclasses import fields, replace
 from importlib.util import find_spec
+from itertools import product
 from math import log, sqrt
 from pathlib import Path
 
@@ -38,7 +39,7 @@ from compvis.geometry.rotations import random_rotations
 from compvis.render.solids import Kind, Solids
 from compvis.render.solids_mesh import mesh_of
 from compvis.render.solids_renderer import SolidRenderer
-from compvis.render.solids_warp import has_warp
+from compvis.render.solids_warp_launch import has_warp
 
 DEGREES = 40.0
 DISTANCE = 4.0
@@ -207,11 +208,11 @@ def agreement(
 
 
 def compare(
-    kind: Kind, side: int, threads: int, settings: argparse.Namespace, with_pytorch3d: bool
+    kind: Kind, side: int, scenes: int, threads: int, settings: argparse.Namespace, with_pytorch3d: bool
 ) -> dict[str, object]:
     """One row of the record."""
     torch.set_num_threads(threads)
-    shared = (kind, settings.scenes, settings.leaves, side)
+    shared = (kind, scenes, settings.leaves, side)
     solids, camera = random_scenes(*shared, seed=0, device=settings.device)
     others, _ = random_scenes(*shared, seed=1, device=settings.device)
     leaves = [getattr(solids, name).requires_grad_() for name in ("rotation", "centre", "size", "colour")]
@@ -224,6 +225,7 @@ def compare(
         covered = ours()[1].mean((1, 2))
     row = {
         "kind": kind.name.lower(),
+        "scenes": scenes,
         "side": side,
         "threads": threads,
         "covered": [round(v, 3) for v in (covered.min().item(), covered.mean().item(), covered.max().item())],
@@ -261,16 +263,15 @@ def shown(row: dict) -> str:
         else f"; IoU {agrees['coverage_iou']:.3f}, cosine {agrees['gradient_cosine_mean']:.3f}"
     )
     covered = f"{row['covered'][0]:.0%}-{row['covered'][2]:.0%} covered"
-    return (
-        f"{row['kind']} {row['side']}x{row['side']}, {covered}, {row['threads']} threads, ms: {times}{alike}"
-    )
+    what = f"{row['scenes']} x {row['kind']} {row['side']}x{row['side']}, {covered}"
+    return f"{what}, {row['threads']} threads, ms: {times}{alike}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--scenes", type=int, default=16)
+    parser.add_argument("--scenes", type=int, nargs="+", default=[16])
     parser.add_argument("--leaves", type=int, default=6)
     parser.add_argument("--sides", type=int, nargs="+", default=[64, 128])
     parser.add_argument("--kinds", nargs="+", default=[kind.name.lower() for kind in Kind])
@@ -284,7 +285,7 @@ def main() -> None:
     settings.paths = ["fused", "eager"] if settings.device == "cpu" or has_warp() else ["eager"]
     if settings.first_call:
         settings.paths, settings.repeats = settings.paths[:1], 1
-        row = compare(Kind.CUBOID, 64, max(settings.threads), settings, with_pytorch3d=False)
+        row = compare(Kind.CUBOID, 64, 16, max(settings.threads), settings, with_pytorch3d=False)
         print(row[f"{settings.paths[0]}_ms"]["first_forward_backward"])  # pyright: ignore[reportIndexIssue]
         return
     cold = cold_starts(settings)
@@ -292,14 +293,13 @@ def main() -> None:
     rows = []
     for threads in settings.threads if settings.device == "cpu" else [1]:
         for kind in (Kind[name.upper()] for name in settings.kinds):
-            for side in settings.sides:
+            for side, scenes in product(settings.sides, settings.scenes):
                 theirs = kind == Kind.CUBOID and side in settings.pytorch3d_sides
                 has = find_spec("pytorch3d") is not None
-                rows.append(compare(kind, side, threads, settings, with_pytorch3d=theirs and has))
+                rows.append(compare(kind, side, scenes, threads, settings, with_pytorch3d=theirs and has))
                 print(shown(rows[-1]), flush=True)
     if settings.out:
         record = {
-            "scenes": settings.scenes,
             "leaves": settings.leaves,
             "repeats": settings.repeats,
             "device": torch.cuda.get_device_name() if settings.device == "cuda" else platform.machine(),

@@ -32,7 +32,7 @@ _EDGES = [
 CUBOID_EDGES = 6
 # Edges of an outline shorter than this, in pixels, are skipped: rounding would turn them.
 SHORTEST_EDGE = 1e-2
-_SUPPORT_STEPS = 6
+SUPPORT_STEPS = 6
 _TINY = 1e-9
 
 
@@ -169,8 +169,8 @@ def outline_curved(placed: Placed, cone: bool, segments: int) -> Float[Tensor, "
         # Dinkelbach's method for the largest direction . (x, y) / z: the plane through the eye and the last
         # point's line of sight gives the next point. It converges faster than linearly, from any start. Only
         # the last step needs a derivative: at the solution the earlier ones do not matter to first order.
-        for step in range(_SUPPORT_STEPS):
-            with torch.set_grad_enabled(step == _SUPPORT_STEPS - 1 and torch.is_grad_enabled()):
+        for step in range(SUPPORT_STEPS):
+            with torch.set_grad_enabled(step == SUPPORT_STEPS - 1 and torch.is_grad_enabled()):
                 _, point = furthest(depth_part)
                 seen = point @ scaled.mT + placed.centre[:, None]
                 ratio = seen[..., :2] / seen[..., 2:]

@@ -15,7 +15,8 @@ from compvis.render.solids import Solids
 from compvis.render.solids_eager import draw_eager
 from compvis.render.solids_footprint import lay_out
 from compvis.render.solids_fused import draw_fused
-from compvis.render.solids_warp import draw_warp, has_warp
+from compvis.render.solids_warp import draw_warp
+from compvis.render.solids_warp_launch import has_warp
 
 # Standard deviations of blur drawn beyond an outline; what is left out is below 3e-7.
 _REACH = 5.0
@@ -125,13 +126,18 @@ class SolidRenderer:
         if camera.rotation.dtype != solids.centre.dtype or camera.rotation.device != solids.centre.device:
             raise ValueError("give camera and solids the same device and floating type")
         draw = self._path(solids.centre.device, solids.centre.dtype)
-        solids.check_values()
-        light = solids.centre.new_tensor(self.light)
         reach = _REACH * self.softness
-        footprint = lay_out(solids, camera, size, light / light.norm(), reach, self.nearest, self.segments)
-        colour, coverage, depth, owner = draw(
-            footprint, h, size, self.softness, reach, self.ambient, self.owner_threshold
-        )
+        length = sqrt(sum(v * v for v in self.light))
+        light = tuple(v / length for v in self.light)
+        look = (self.softness, reach, self.ambient, self.owner_threshold)
+        if draw is draw_warp:
+            pictures = draw_warp(solids, camera, size, light, self.nearest, self.segments, *look)
+        else:
+            solids.check_values()
+            lamp = solids.centre.new_tensor(light)
+            footprint = lay_out(solids, camera, size, lamp, reach, self.nearest, self.segments)
+            pictures = draw(footprint, h, size, *look)
+        colour, coverage, depth, owner = pictures
         if background is not None:
             colour = colour + (1 - coverage)[..., None] * background
         return SolidRendering(colour=colour, coverage=coverage, depth=depth, owner=owner)

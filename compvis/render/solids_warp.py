@@ -1,112 +1,137 @@
 """Solids by Warp kernels, on CUDA or the CPU: what :mod:`compvis.render.solids_eager` draws, once differentiable.
 
 Warp is optional and imported with the first picture. It compiles the kernels then, once for each kind of device, and
-keeps them in its own cache. All arithmetic is in float32. On CUDA, gradients are summed in no fixed order.
+keeps them in its own cache. All arithmetic is in float32. On CUDA, gradients are summed in no fixed order, and a
+picture waits for the device twice: to hear what there is to draw, and how many pixels the leaves touch.
 """
 
-from collections.abc import Callable
-from functools import cache
-from importlib.util import find_spec
-from types import ModuleType
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from compvis.render.solids_footprint import Footprint
-from compvis.render.solids_fused import pack
+from compvis.geometry.cameras import Camera, PerspectiveCamera
+from compvis.render.solids import EXPONENTS, Kind, Solids
+from compvis.render.solids_kernel import WIDTH
+from compvis.render.solids_outline import CUBOID_EDGES
+from compvis.render.solids_warp_launch import Launcher, kernels, zeros
+
+_CURVED = 1 << Kind.CONE | 1 << Kind.SUPERQUADRIC
 
 
-def has_warp() -> bool:
-    """Whether Warp is installed."""
-    return find_spec("warp") is not None
+@dataclass(frozen=True)
+class _Look:
+    """How to draw; see :class:`compvis.render.solids_renderer.SolidRenderer`."""
+
+    size: tuple[int, int]
+    light: tuple[float, ...]
+    nearest: float
+    segments: int
+    softness: float
+    reach: float
+    ambient: float
+    owner_threshold: float
+    perspective: bool
 
 
-@cache
-def _kernels() -> ModuleType:
-    """The kernels, with Warp started but for its messages about what it loads."""
-    import warp
-
-    warp.config.log_level = max(warp.config.log_level, warp.LOG_WARNING)
-    warp.init()
-    from compvis.render import solids_warp_kernels
-
-    return solids_warp_kernels
-
-
-def _launcher(device: torch.device) -> Callable[..., None]:
-    """Launches a kernel over the given dimensions on torch's current stream; tensors are passed without a copy."""
-    import warp
-
-    on = warp.device_from_torch(device)
-    stream = warp.stream_from_torch(device) if device.type == "cuda" else None
-
-    def launch(kernel: Any, dimensions: Any, *arguments: Any) -> None:
-        given = [warp.from_torch(v, return_ctype=True) if isinstance(v, Tensor) else v for v in arguments]
-        warp.launch(kernel, dimensions, given, device=on, stream=stream, record_tape=False)
-
-    return launch
+def _lay_out(
+    launch: Launcher, solids: Solids, values: list[Tensor], look: _Look
+) -> tuple[tuple[Any, ...], tuple[Tensor, ...]]:
+    """What the kernel ``lay_out`` takes and fills; and boxes, lines and their count of each leaf."""
+    placing, outlining, _ = kernels()
+    device, (count, leaves) = solids.kind.device, (solids.kind.numel(), solids.kind.shape[1])
+    kinds = solids.kind.flatten().long()
+    drawn = torch.empty(count, dtype=torch.bool, device=device)
+    found = torch.zeros(1, dtype=torch.int32, device=device)
+    given = (*values, drawn, kinds, len(values[5]), leaves, look.perspective)
+    launch(placing.look_over, count, *given, solids.mask.contiguous(), *EXPONENTS, look.nearest, found)
+    present = int(found)
+    if present & placing.UNSOUND:
+        solids.check_values()
+    sides = look.segments if present & _CURVED else CUBOID_EDGES if present & 1 << Kind.CUBOID else 0
+    edge_of = torch.empty(count, sides, dtype=torch.int32, device=device)
+    lean_of = torch.empty(count, sides, device=device)
+    edges = torch.zeros(count, sides, 2, 6, device=device)
+    packed = torch.empty(count, WIDTH, device=device)
+    given = (*given, look.segments, edge_of, lean_of)
+    launch(outlining.choose, (count, sides), *given)
+    given = (*given, look.light, edges, packed)
+    launch(outlining.lay_out, (count, sides + 1), *given)
+    box = torch.empty(count, 4, dtype=torch.int64, device=device)
+    lines = torch.empty(count, sides, 9, device=device)
+    line_count = torch.empty(count, dtype=torch.int32, device=device)
+    launch(placing.bound, count, drawn, kinds, packed, edges, *look.size, look.reach, box, lines, line_count)
+    return given, (box, lines, line_count)
 
 
 class _WarpSolids(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, packed, edges, footprint, hypotheses, size, options, threshold):
-        kernels, device = _kernels(), packed.device
-        launch = _launcher(device)
-        softness, reach, ambient, perspective = options
+    def forward(ctx, solids, look, *values):
+        device, (hypotheses, leaves) = solids.kind.device, solids.kind.shape
+        launch, drawing = Launcher(device), kernels()[2]
+        values = [value.contiguous() for value in values]
+        given, (box, lines, line_count) = _lay_out(launch, solids, values, look)
+        kinds, edges, packed = given[10], *given[-2:]
+        images = (hypotheses, *look.size)
 
         def room(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.empty(shape, dtype=dtype, device=device)
 
-        packed, edges = packed.detach().contiguous(), edges.detach().contiguous()
-        leaves, images = len(packed), (hypotheses, *size)
-        numbers = torch.arange(hypotheses + 1, device=device)
-        starts = torch.searchsorted(footprint.hypothesis, numbers, out_int32=True)
-        lines, line_count = room(*edges.shape[:2], 9), room(leaves, dtype=torch.int32)
         touching = room(*images, dtype=torch.int32)
-        launch(kernels.find_lines, leaves, edges, lines, line_count)
-        launch(kernels.count_fragments, images, starts, footprint.box, touching)
+        launch(drawing.count_fragments, images, leaves, box, touching)
         ends = touching.flatten().cumsum(0).view(images)
         fragments = int(ends[-1, -1, -1]) if hypotheses else 0
         if fragments >= 2**31:
             raise ValueError(f"{fragments} pixels of leaves are too many for one call; draw fewer hypotheses")
         tape = (
             *(room(fragments, dtype=torch.int32) for _ in range(2)),
-            room(kernels.TAPE, fragments),
+            room(drawing.TAPE, fragments),
         )
         colour, coverage, depth = room(*images, 3), room(*images), room(*images)
         owner = room(*images, dtype=torch.int64)
-        leaf = (packed, edges, lines)
         launch(
-            kernels.draw, images, starts, footprint.box, footprint.kind, footprint.leaf, *leaf, line_count,
-            softness, reach, ambient, threshold, perspective, ends, touching, *tape,
-            colour, coverage, depth, owner,
+            drawing.draw, images, leaves, box, kinds, packed, edges, lines, line_count,
+            look.softness, look.reach, look.ambient, look.owner_threshold, look.perspective,
+            ends, touching, *tape, colour, coverage, depth, owner,
         )  # fmt: skip
-        ctx.save_for_backward(footprint.kind, *leaf, ends, touching, *tape)
-        ctx.options = softness, ambient, threshold, perspective
+        ctx.save_for_backward(*(v for v in given if isinstance(v, Tensor)), lines, ends, touching, *tape)
+        ctx.plan = [None if isinstance(v, Tensor) else v for v in given]
+        ctx.look = look
         ctx.mark_non_differentiable(owner)
         return colour, coverage, depth, owner
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, *incoming):
-        kind, packed, edges, lines, *tape = ctx.saved_tensors
-        kernels = _kernels()
-        pulls = packed.new_empty(kernels.PULLS, tape[-1].shape[1])
-        grads, edge_grads = torch.zeros_like(packed), torch.zeros_like(edges)
-        given = (v.contiguous() for v in incoming[:3])
-        _launcher(packed.device)(
-            kernels.draw_backward, tape[0].shape, kind, packed, edges, lines, *ctx.options,
-            *tape, pulls, *given, grads, edge_grads,
+        _, outlining, drawing = kernels()
+        look, saved = ctx.look, iter(ctx.saved_tensors)
+        given = [next(saved) if v is None else v for v in ctx.plan]
+        lines, *tape = saved
+        values, kinds, edges, packed = given[:9], given[10], *given[-2:]
+        launch = Launcher(packed.device)
+        pulls = packed.new_empty(drawing.PULLS, tape[-1].shape[1])
+        of_edges, of_packed, *onto = zeros(
+            edges.shape, packed.shape, *(value.shape for value in values), device=packed.device
+        )
+        launch(
+            drawing.draw_backward, tape[0].shape, kinds, packed, edges, lines,
+            look.softness, look.ambient, look.owner_threshold, look.perspective,
+            *tape, pulls, *(v.contiguous() for v in incoming[:3]), of_packed, of_edges,
         )  # fmt: skip
-        return grads, edge_grads, None, None, None, None, None
+        dimensions = (len(edges), edges.shape[1] + 1)
+        launch.pull(outlining.lay_out, dimensions, given, onto, (of_edges, of_packed))
+        return (None, None, *onto)
 
 
 def draw_warp(
-    footprint: Footprint,
-    hypotheses: int,
+    solids: Solids,
+    camera: Camera,
     size: tuple[int, int],
+    light: tuple[float, ...],
+    nearest: float,
+    segments: int,
     softness: float,
     reach: float,
     ambient: float,
@@ -115,9 +140,16 @@ def draw_warp(
     """Colour over black, coverage, depth and owner of float32 leaves; see :class:`SolidRenderer`.
 
     Raises:
-        ValueError: the leaves' boxes hold 2^31 pixels or more.
+        ValueError: a drawn leaf's values are out of range, or the leaves' boxes hold 2^31 pixels or more.
     """
-    options = (float(softness), float(reach), float(ambient), footprint.perspective)
+    perspective = isinstance(camera, PerspectiveCamera)
+    pixels = camera.focal if isinstance(camera, PerspectiveCamera) else camera.scale
+    look = _Look(
+        size, light, float(nearest), segments, float(softness), float(reach), float(ambient),
+        float(owner_threshold), perspective,
+    )  # fmt: skip
     return _WarpSolids.apply(
-        pack(footprint), footprint.edges, footprint, hypotheses, size, options, float(owner_threshold)
-    )
+        solids, look,
+        solids.rotation, solids.centre, solids.size, solids.shape, solids.colour,
+        camera.rotation, camera.translation, pixels, camera.principal,
+    )  # fmt: skip

@@ -28,7 +28,6 @@ from compvis.render.solids_warp_functions import (
     decided_by_line,
     ellipse_distance,
     leaf_pull,
-    lines_of_leaf,
     normal_cdf,
     polygon_distance,
     seen,
@@ -47,13 +46,6 @@ _TINY = 1e-30
 _DIVISIBLE = 1e-2
 
 
-@wp.kernel
-@no_type_check
-def find_lines(edges: wp.array4d(dtype=float), lines: wp.array3d(dtype=float), count: wp.array(dtype=int)):
-    """Fill the lines of every leaf; one thread a leaf."""
-    lines_of_leaf(edges, wp.tid(), lines, count)
-
-
 @wp.func
 @no_type_check
 def in_box(box: wp.array2d(dtype=wp.int64), leaf: int, i: int, j: int):
@@ -65,13 +57,11 @@ def in_box(box: wp.array2d(dtype=wp.int64), leaf: int, i: int, j: int):
 
 @wp.kernel
 @no_type_check
-def count_fragments(
-    starts: wp.array(dtype=int), box: wp.array2d(dtype=wp.int64), touching: wp.array3d(dtype=int)
-):
-    """Count the leaves whose box holds each pixel; those of hypothesis h are starts[h] ... starts[h + 1] - 1."""
+def count_fragments(leaves: int, box: wp.array2d(dtype=wp.int64), touching: wp.array3d(dtype=int)):
+    """Count the leaves whose box holds each pixel; every hypothesis has ``leaves`` of them, one after the other."""
     h, i, j = wp.tid()
     n = int(0)
-    for leaf in range(starts[h], starts[h + 1]):
+    for leaf in range(h * leaves, (h + 1) * leaves):
         if in_box(box, leaf, i, j):
             n += 1
     touching[h, i, j] = n
@@ -87,10 +77,9 @@ def unhidden(fragments: wp.array2d(dtype=float), k: int, j: int, softness: float
 @wp.kernel
 @no_type_check
 def draw(
-    starts: wp.array(dtype=int),
+    leaves: int,
     box: wp.array2d(dtype=wp.int64),
     kinds: wp.array(dtype=wp.int64),
-    leaf_of: wp.array(dtype=wp.int64),
     values: wp.array2d(dtype=float),
     edges: wp.array4d(dtype=float),
     lines: wp.array3d(dtype=float),
@@ -115,8 +104,8 @@ def draw(
     x, y = float(j) + 0.5, float(i) + 0.5
     end = int(ends[h, i, j])
     at = int(ends[h, i, j])
-    for k in range(starts[h + 1] - starts[h]):
-        leaf = starts[h + 1] - 1 - k
+    for k in range(leaves):
+        leaf = (h + 1) * leaves - 1 - k
         if in_box(box, leaf, i, j):
             kind = int(kinds[leaf])
             distance, line, place = 0.0, 0, 0.0
@@ -169,7 +158,7 @@ def draw(
     coverage[h, i, j] = covered
     if covered >= threshold:
         depth[h, i, j] = z
-        owner[h, i, j] = leaf_of[who[best]]
+        owner[h, i, j] = wp.int64(who[best] % leaves)
     else:
         depth[h, i, j] = wp.inf
         owner[h, i, j] = wp.int64(-1)

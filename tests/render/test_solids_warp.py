@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -18,8 +18,15 @@ warp = pytest.importorskip("warp")
 PICTURES = ("colour", "coverage", "depth")
 
 
+def doubled(record):
+    """The same solids or cameras in double precision."""
+    values = {f.name: getattr(record, f.name) for f in fields(record)}
+    return replace(record, **{n: v.double() for n, v in values.items() if v.is_floating_point()})
+
+
 def hold_equal(solids, camera, size=SIZE, pictures=PICTURES, **settings):
-    """Pictures within rounding, and the gradient of each by every value within 1e-3 of its length."""
+    """Pictures within rounding, and the gradient of each by every value within 1e-3 of its length, beside what single
+    precision costs plain torch: where a ray grazes an ellipsoid, rounding is worth more than that."""
     ours, eager = (SolidRenderer(backend=backend, **settings) for backend in ("warp", "eager"))
     a, b = ours(solids, camera, size), eager(solids, camera, size)
     for name in PICTURES:
@@ -27,8 +34,11 @@ def hold_equal(solids, camera, size=SIZE, pictures=PICTURES, **settings):
     assert (a.owner == b.owner).all()
     for picture in pictures:
         left, right = (gradients(r, solids, camera, size, (picture,)) for r in (ours, eager))
+        exact = gradients(eager, doubled(solids), doubled(camera), size, (picture,))
         for name, value in left.items():
-            assert (value - right[name]).norm() <= 1e-3 * right[name].norm() + 1e-5, f"{picture} by {name}"
+            rounding = (right[name] - exact[name]).norm()
+            allowed = 1e-3 * exact[name].norm() + 4 * rounding + 1e-5
+            assert (value - exact[name]).norm() <= allowed, f"{picture} by {name}"
 
 
 @pytest.mark.parametrize("ambient", [1.0, 0.3], ids=["flat", "shaded"])
@@ -101,6 +111,25 @@ def test_gradients_may_be_asked_for_again():
     torch.testing.assert_close(first, second)
 
 
+def test_a_closer_look_decides_where_values_are_at_the_limit():
+    solids, camera = random_solids([Kind.CONE, Kind.SUPERQUADRIC]), cameras(2, 20)
+    renderer = SolidRenderer(backend="warp")
+    edge = replace(solids, colour=solids.colour.round(), shape=torch.tensor([1.0, 0.1]).expand(2, 2, 2))
+    assert torch.isfinite(renderer(edge, camera, SIZE).colour).all()
+    for changed, message in (
+        ({"kind": solids.kind + 7}, "kind must be one of"),
+        ({"rotation": solids.rotation * torch.nan}, "rotation must be orthonormal"),
+        ({"rotation": -solids.rotation}, "rotation must be orthonormal"),
+        ({"centre": solids.centre * torch.inf}, "centre must be finite"),
+        ({"size": -solids.size}, "size must be finite and above zero"),
+        ({"shape": solids.shape + 1}, "taper"),
+        ({"shape": 0.05 + 0 * solids.shape}, "exponents"),
+        ({"colour": solids.colour + 1}, "colour must lie in"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            renderer(replace(solids, **changed), camera, SIZE)
+
+
 def test_who_draws_what(monkeypatch):
     def path(backend, device="cuda", dtype=torch.float32):
         return SolidRenderer(backend=backend)._path(torch.device(device), dtype)
@@ -126,9 +155,15 @@ def test_warp_is_imported_with_the_first_picture_only():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Warp's wheel has a CUDA compiler on Linux")
 def test_the_kernels_compile_for_cuda(tmp_path):
-    from compvis.render.solids_warp_kernels import draw
+    from compvis.render import solids_warp_kernels, solids_warp_outline, solids_warp_place
 
-    (found,) = warp.compile_aot_module(draw.module, arch=80, module_dir=tmp_path, use_ptx=True)
-    text = found.read_text()
-    for kernel in ("find_lines", "count_fragments", "draw", "draw_backward"):
-        assert f".entry {kernel}_" in text
+    for module, kernels in (
+        (solids_warp_place, ("look_over", "bound")),
+        (solids_warp_outline, ("choose", "lay_out")),
+        (solids_warp_kernels, ("count_fragments", "draw", "draw_backward")),
+    ):
+        first = getattr(module, kernels[0]).module
+        (found,) = warp.compile_aot_module(first, arch=80, module_dir=tmp_path, use_ptx=True)
+        text = found.read_text()
+        for kernel in kernels:
+            assert f".entry {kernel}_" in text
