@@ -50,10 +50,10 @@ Draw = Callable[[], tuple[Tensor, Tensor]]
 
 
 def random_scenes(
-    kind: Kind, scenes: int, leaves: int, side: int, seed: int, device: str
+    kind: Kind, scenes: int, leaves: int, side: int, seed: int, device: str, backend: str = "auto"
 ) -> tuple[Solids, PerspectiveCamera]:
     """Leaves at random around the origin, seen from all around; of many scenes the first that cover 30 to 60 percent
-    of the image."""
+    of the image, as ``backend`` draws it."""
     generator = torch.Generator().manual_seed(seed)
     tried = 8 * scenes
 
@@ -72,7 +72,8 @@ def random_scenes(
     zero = torch.zeros(tried)
     pose = look_at(torch.linspace(0, 359, tried), zero + 25, zero, zero + DISTANCE)
     camera = PerspectiveCamera.of_view(*pose, degrees=DEGREES, size=(side, side))
-    covered = SolidRenderer()(solids, camera, (side, side)).coverage.mean((1, 2))
+    draw = SolidRenderer(backend=backend)  # pyright: ignore[reportArgumentType]
+    covered = draw(solids, camera, (side, side)).coverage.mean((1, 2))
     chosen = ((covered > COVERED[0]) & (covered < COVERED[1])).nonzero().squeeze(1)[:scenes]
     if len(chosen) < scenes:
         raise ValueError(
@@ -237,6 +238,17 @@ def compare(
     return row
 
 
+def first_call(settings: argparse.Namespace) -> float:
+    """Milliseconds of this process's first forward + backward, before which plain torch alone has drawn."""
+    torch.set_num_threads(max(settings.threads))
+    solids, camera = random_scenes(Kind.CUBOID, 16, 6, 64, 0, settings.device, backend="eager")
+    leaves = [getattr(solids, name).requires_grad_() for name in ("rotation", "centre", "size", "colour")]
+    draw = own_path(solids, camera, 64, settings.paths[0])
+    with torch.no_grad():
+        target = own_path(solids, camera, 64, "eager")()
+    return milliseconds(lambda: gradient(draw, leaves, target))
+
+
 def cold_starts(settings: argparse.Namespace) -> dict[str, float]:
     """Milliseconds of the first forward + backward of a process, without and with code compiled before."""
     once = [sys.executable, __file__, "--first-call", "--device", settings.device]
@@ -284,9 +296,7 @@ def main() -> None:
     settings = parser.parse_args()
     settings.paths = ["fused", "eager"] if settings.device == "cpu" or has_warp() else ["eager"]
     if settings.first_call:
-        settings.paths, settings.repeats = settings.paths[:1], 1
-        row = compare(Kind.CUBOID, 64, 16, max(settings.threads), settings, with_pytorch3d=False)
-        print(row[f"{settings.paths[0]}_ms"]["first_forward_backward"])  # pyright: ignore[reportIndexIssue]
+        print(first_call(settings))
         return
     cold = cold_starts(settings)
     print(f"first call, ms: {cold['nothing_compiled']:.0f}, compiled before {cold['compiled_before']:.0f}")
