@@ -132,6 +132,9 @@ def changed(images, masks, degrees: float, size: float):
     return np.array(pictures), np.array(covers)
 
 
+ANY, AS_LEARNED = FrameSettings(learned=0.0), FrameSettings(zooms=0, rolls=0)
+
+
 def framed_by(model, frame: FrameSettings):
     other, options = copy(model), replace(model.options, frame=frame)
     other.options, other.model = options, model.model.with_options(options)
@@ -141,9 +144,22 @@ def framed_by(model, frame: FrameSettings):
 def test_smaller_objects_are_recognised(model):
     images, labels, masks, _ = photograph(6, seed=6)
     images, masks = changed(images, masks, degrees=0.0, size=0.5)
-    as_learned = framed_by(model, FrameSettings(zooms=0, rolls=0))
-    right, before = ((one.predict(images, masks) == labels).mean() for one in (model, as_learned))
+    right, before = (
+        (framed_by(model, frame).predict(images, masks) == labels).mean() for frame in (ANY, AS_LEARNED)
+    )
     assert right >= max(0.8, before + 0.1)
+
+
+def test_where_few_viewpoints_were_learned_size_and_roll_are_as_learned(model):
+    images, _, masks, _ = photograph(2, seed=6)
+    images, masks = changed(images, masks, degrees=0.0, size=0.5)
+    assert 0 < model.model.learned_share() < FrameSettings().learned
+    scores = [
+        framed_by(model, frame).log_evidence(images, masks=masks)
+        for frame in (FrameSettings(), AS_LEARNED, ANY)
+    ]
+    assert (scores[0] == scores[1]).all()
+    assert (scores[0] != scores[2]).any()
 
 
 def test_a_parse_of_a_smaller_object_lies_on_it(model):
@@ -151,8 +167,8 @@ def test_a_parse_of_a_smaller_object_lies_on_it(model):
     plank = np.flatnonzero(labels == "plank")[:1]
     images, masks = changed(images[plank], masks[plank], degrees=20.0, size=0.5)
     overlaps = []
-    for one in (model, framed_by(model, FrameSettings(zooms=0, rolls=0))):
-        covered = one.parse(images[0], masks[0], alternatives=0, label="plank").parts >= 0
+    for frame in (ANY, AS_LEARNED):
+        covered = framed_by(model, frame).parse(images[0], masks[0], alternatives=0, label="plank").parts >= 0
         overlaps.append((covered & masks[0]).sum() / (covered | masks[0]).sum())
     assert overlaps[0] > max(0.7, overlaps[1] + 0.1)
 

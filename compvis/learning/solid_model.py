@@ -30,7 +30,7 @@ from compvis.learning.solid_latent import infer_viewpoints
 from compvis.learning.solid_options import SolidOptions
 from compvis.learning.solid_shared import learn_shared
 from compvis.learning.solid_variants import recombine, stretch_object
-from compvis.likelihood.appearance import AppearanceField, AppearanceMaps, trust
+from compvis.likelihood.appearance import AppearanceField, AppearanceMaps, learned_share, trust
 from compvis.likelihood.backdrop import learn_backdrop
 from compvis.likelihood.solid_colour import ColourPredictive, learn_colours
 from compvis.parsing.solid_frame import settle
@@ -93,13 +93,22 @@ class SolidModel:
         masks: Bool[Tensor, "n H W"] | None = None,
         category: int | None = None,
     ) -> SolidViews:
-        """Photographs as the learned model sees them, in frames that show objects as they were learned.
+        """Photographs as the learned model sees them, in frames that show objects as they were learned, where enough
+        viewpoints were (:class:`compvis.parsing.solid_frame.FrameSettings`).
 
         Args:
             category: what they show, where that is known.
         """
         seen = view_photographs(images, masks, self.surroundings)
-        return settle(seen, partial(self._glance, category=category), self.options.frame)
+        frame = self.options.frame
+        if frame.zooms + frame.rolls == 0 or self.learned_share(category) < frame.learned:
+            return seen
+        return settle(seen, partial(self._glance, category=category), frame)
+
+    def learned_share(self, category: int | None = None) -> float:
+        """Share of the library's viewpoints that were learned; the categories' mean where none is named."""
+        share = learned_share(self.appearance_maps, self.options.appearance)
+        return float(share.mean() if category is None else share[category])
 
     def _glance(self, seen: SolidViews, category: int | None) -> Float[Tensor, " n"]:
         """log p(figure, ground | category), of any category where it is None, at low resolution."""

@@ -181,7 +181,16 @@ def trust(
     Args:
         posterior: probability of every category and viewpoint by the outline, summing to one in each picture.
     """
-    explained = (posterior * maps.explained).sum((1, 2))
+    return _learned((posterior * maps.explained).sum((1, 2)), settings)
+
+
+def learned_share(maps: AppearanceMaps, settings: AppearanceSettings) -> Float[Tensor, " c"]:
+    """Share of the viewpoints that were learned, of each category, in [0, 1]."""
+    return _learned(maps.explained, settings).mean(1)
+
+
+def _learned(explained: Float[Tensor, "*b"], settings: AppearanceSettings) -> Float[Tensor, "*b"]:
+    """How far a viewpoint counts as learned, by the share of the process's variance that is explained there."""
     return (explained / settings.known).clamp(0, 1) ** 4
 
 

@@ -24,7 +24,9 @@ class FrameSettings:
 
     zoom: ratio of the sides of neighbouring proposals; zooms: how many there are to either side of the usual one.
     roll: degrees between neighbouring turns; rolls: how many there are to either side of none. unusual: prior
-    probability that an object is of another size or turned, shared evenly by the proposals.
+    probability that an object is of another size or turned, shared evenly by the proposals. learned: share of all
+    viewpoints that must have been learned. Below it no other frame is proposed: an object seen from where nothing was
+    learned looks rather like another one, larger or turned, seen from where something was.
     """
 
     zoom: float = 1.19
@@ -32,6 +34,7 @@ class FrameSettings:
     roll: float = 15.0
     rolls: int = 12
     unusual: float = 0.01
+    learned: float = 0.5
 
     def __post_init__(self) -> None:
         if not 1 < self.zoom < math.inf:
@@ -44,6 +47,8 @@ class FrameSettings:
             raise ValueError("FrameSettings.zooms and rolls are numbers of proposals, at least 0.")
         if not 0 < self.unusual < 1:
             raise ValueError("FrameSettings.unusual is a probability, above 0 and below 1.")
+        if not 0 <= self.learned <= 1:
+            raise ValueError("FrameSettings.learned is a share of the viewpoints, in [0, 1].")
 
     def log_prior(self, zoom: Tensor, roll: Tensor) -> Tensor:
         """Log probability of frames, up to a constant: another size costs as much as a turn."""

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from compvis.likelihood.appearance import AppearanceField, AppearanceSettings, edge_histograms, trust
+from compvis.likelihood.appearance import (
+    AppearanceField,
+    AppearanceSettings,
+    edge_histograms,
+    learned_share,
+    trust,
+)
 
 AHEAD, BEHIND, ASIDE = [1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]
 
@@ -49,6 +55,19 @@ def test_edges_tell_front_from_back_of_one_outline():
     assert score[1, 0, 2] > score[1, 0, 0] + 0.5
     # The other category is the same from both sides.
     torch.testing.assert_close(score[:, 1, 0], score[:, 1, 2])
+
+
+def test_viewpoints_count_as_learned_near_those_seen():
+    field, *_ = field_of_two_sides()
+    settings = AppearanceSettings()
+    there, beside, both = (
+        learned_share(field.maps(torch.tensor(towards), settings), settings)
+        for towards in ([AHEAD, BEHIND], [ASIDE], [AHEAD, ASIDE])
+    )
+    assert there.shape == (2,)
+    assert (there > 0.9).all()
+    assert (beside < 0.1).all()
+    torch.testing.assert_close(both, (there + beside) / 2, atol=0.05, rtol=0)
 
 
 def test_uncertainty_grows_away_from_the_views_learned():

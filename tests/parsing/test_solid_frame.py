@@ -95,7 +95,7 @@ def test_what_nothing_speaks_for_is_not_framed_anew():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"zoom": 1.0}, {"zoom": float("nan")}, {"roll": 0.0}, {"zooms": -1}, {"unusual": 1.0}],
+    [{"zoom": 1.0}, {"zoom": float("nan")}, {"roll": 0.0}, {"zooms": -1}, {"unusual": 1.0}, {"learned": 1.1}],
 )
 def test_settings_that_cannot_be_used(wrong):
     with pytest.raises(ValueError, match=f"FrameSettings.*{next(iter(wrong))}"):
