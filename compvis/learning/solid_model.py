@@ -100,15 +100,14 @@ class SolidModel:
             category: what they show, where that is known.
         """
         seen = view_photographs(images, masks, self.surroundings)
-        frame = self.options.frame
-        if frame.zooms + frame.rolls == 0 or self.learned_share(category) < frame.learned:
+        if self.learned_share() < self.options.frame.learned:
             return seen
-        return settle(seen, partial(self._glance, category=category), frame)
+        return settle(seen, partial(self._glance, category=category), self.options.frame)
 
-    def learned_share(self, category: int | None = None) -> float:
-        """Share of the library's viewpoints that were learned; the categories' mean where none is named."""
-        share = learned_share(self.appearance_maps, self.options.appearance)
-        return float(share.mean() if category is None else share[category])
+    def learned_share(self) -> float:
+        """Share of all viewpoints that were learned (:func:`compvis.likelihood.appearance.learned_share`)."""
+        area = self.library.log_area.softmax(0)
+        return learned_share(self.appearance_maps, area, self.options.appearance)
 
     def _glance(self, seen: SolidViews, category: int | None) -> Float[Tensor, " n"]:
         """log p(figure, ground | category), of any category where it is None, at low resolution."""

@@ -184,9 +184,13 @@ def trust(
     return _learned((posterior * maps.explained).sum((1, 2)), settings)
 
 
-def learned_share(maps: AppearanceMaps, settings: AppearanceSettings) -> Float[Tensor, " c"]:
-    """Share of the viewpoints that were learned, of each category, in [0, 1]."""
-    return _learned(maps.explained, settings).mean(1)
+def learned_share(maps: AppearanceMaps, area: Float[Tensor, " v"], settings: AppearanceSettings) -> float:
+    """Share of all viewpoints that were learned, mean over categories, in [0, 1].
+
+    Args:
+        area: share of the sphere of each viewpoint, summing to one.
+    """
+    return float((_learned(maps.explained, settings) * area).sum(1).mean())
 
 
 def _learned(explained: Float[Tensor, "*b"], settings: AppearanceSettings) -> Float[Tensor, "*b"]:

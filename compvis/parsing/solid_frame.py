@@ -34,7 +34,7 @@ class FrameSettings:
     roll: float = 15.0
     rolls: int = 12
     unusual: float = 0.01
-    learned: float = 0.5
+    learned: float = 0.55
 
     def __post_init__(self) -> None:
         if not 1 < self.zoom < math.inf:

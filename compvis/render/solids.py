@@ -9,6 +9,7 @@ from torch import Tensor
 
 # Beyond these a superquadric's edges are sharper than float32 arithmetic can follow.
 EXPONENTS = (0.1, 1.9)
+SKEW = 1e-3  # how far a rotation may be from orthonormal
 
 
 class Kind(IntEnum):
@@ -95,8 +96,8 @@ class Solids:
         rotation = torch.where(mask[..., None, None], self.rotation.detach(), eye)
         good = {
             "kind must be one of compvis.render.solids.Kind": (self.kind >= 0) & (self.kind < len(Kind)),
-            "rotation must be orthonormal (within 1e-3) and of determinant 1": (
-                ((rotation @ rotation.mT - eye).abs().amax((-1, -2)) < 1e-3) & (torch.det(rotation) > 0)
+            f"rotation must be orthonormal (within {SKEW}) and of determinant 1": (
+                ((rotation @ rotation.mT - eye).abs().amax((-1, -2)) < SKEW) & (torch.det(rotation) > 0)
             ),
             "centre must be finite": (self.centre.abs() < torch.inf).all(-1),
             "size must be finite and above zero": ((self.size > 0) & (self.size < torch.inf)).all(-1),

@@ -33,7 +33,8 @@ CUBOID_EDGES = 6
 # Edges of an outline shorter than this, in pixels, are skipped: rounding would turn them.
 SHORTEST_EDGE = 1e-2
 SUPPORT_STEPS = 6
-_TINY = 1e-9
+OFF_AXES = 0.37  # of a step between the directions of a curved outline
+TINY = 1e-9
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def outline_curved(placed: Placed, cone: bool, segments: int) -> Float[Tensor, "
                 ratio = seen[..., :2] / seen[..., 2:]
                 depth_part = -(directions * ratio).sum(-1, keepdim=True)
     normal, point = furthest(depth_part)
-    normal = normal / (normal * point).sum(-1, keepdim=True).abs().clamp_min(_TINY)
+    normal = normal / (normal * point).sum(-1, keepdim=True).abs().clamp_min(TINY)
     if cone:
         normal = _see_the_cap(normal, point, placed)
     corner = torch.cat([placed.to_image(point), normal], dim=-1)
@@ -190,11 +191,11 @@ def _even_directions(flat: Float[Tensor, "n 2 3"], segments: int) -> Float[Tenso
     With the ellipse's matrix ``flat flat' = L L'`` the furthest point along ``L^-T a`` is ``L a``.
     """
     square = flat @ flat.mT
-    upper = square[:, 0, 0].clamp_min(_TINY**2).sqrt()
+    upper = square[:, 0, 0].clamp_min(TINY**2).sqrt()
     corner = square[:, 0, 1] / upper
-    lower = (square[:, 1, 1] - corner.square()).clamp_min(_TINY**2).sqrt()
+    lower = (square[:, 1, 1] - corner.square()).clamp_min(TINY**2).sqrt()
     # Off the axes by a fraction of a step, so that no direction meets a symmetry exactly.
-    angle = 2 * pi * (torch.arange(segments, device=flat.device, dtype=flat.dtype) + 0.37) / segments
+    angle = 2 * pi * (torch.arange(segments, device=flat.device, dtype=flat.dtype) + OFF_AXES) / segments
     down = angle.sin() / lower[:, None]
     along = (angle.cos() - corner[:, None] * down) / upper[:, None]
     directions = torch.stack([along, down], dim=-1)

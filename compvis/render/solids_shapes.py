@@ -15,6 +15,7 @@ _NEWTON_STEPS = 12
 # A normal's components are powers of ratios of coordinates; below this ratio they count as constant, which
 # bounds the curvature where a pinched superquadric (exponents above 1) has a crease.
 SMALLEST_RATIO = 1e-3
+SMALLEST_OF_NORMAL = 1e-6  # the same where the components are those of a normal
 
 
 def nested_norm(
@@ -146,7 +147,7 @@ def superquadric_support(
 ) -> Float[Tensor, "*b 3"]:
     """The superquadric's point furthest along ``normal``: the gradient of the dual norm."""
     dual = 2 / (2 - shape)
-    return nested_norm(normal, dual[..., 0], dual[..., 1], smallest=1e-6)[1]
+    return nested_norm(normal, dual[..., 0], dual[..., 1], smallest=SMALLEST_OF_NORMAL)[1]
 
 
 LEVELS = (ellipsoid_level, cuboid_level, cone_level, superquadric_level)

@@ -83,7 +83,7 @@ class _WarpSolids(torch.autograd.Function):
         launch(drawing.count_fragments, images, leaves, box, touching)
         ends = touching.flatten().cumsum(0).view(images)
         fragments = int(ends[-1, -1, -1]) if hypotheses else 0
-        if fragments >= 2**31:
+        if 4 * fragments >= 2**31:  # Warp's strides are 32-bit numbers of bytes
             raise ValueError(f"{fragments} pixels of leaves are too many for one call; draw fewer hypotheses")
         tape = (
             *(room(fragments, dtype=torch.int32) for _ in range(2)),
@@ -121,6 +121,8 @@ class _WarpSolids(torch.autograd.Function):
             *tape, pulls, *(v.contiguous() for v in incoming[:3]), of_packed, of_edges,
         )  # fmt: skip
         dimensions = (len(edges), edges.shape[1] + 1)
+        # The derivative fills again what the kernel filled: not the saved tensors.
+        given[-2:] = torch.empty_like(edges), torch.empty_like(packed)
         launch.pull(outlining.lay_out, dimensions, given, onto, (of_edges, of_packed))
         return (None, None, *onto)
 
@@ -140,7 +142,7 @@ def draw_warp(
     """Colour over black, coverage, depth and owner of float32 leaves; see :class:`SolidRenderer`.
 
     Raises:
-        ValueError: a drawn leaf's values are out of range, or the leaves' boxes hold 2^31 pixels or more.
+        ValueError: a drawn leaf's values are out of range, or the leaves' boxes hold 2^29 pixels or more.
     """
     perspective = isinstance(camera, PerspectiveCamera)
     pixels = camera.focal if isinstance(camera, PerspectiveCamera) else camera.scale
@@ -148,8 +150,8 @@ def draw_warp(
         size, light, float(nearest), segments, float(softness), float(reach), float(ambient),
         float(owner_threshold), perspective,
     )  # fmt: skip
-    return _WarpSolids.apply(
-        solids, look,
-        solids.rotation, solids.centre, solids.size, solids.shape, solids.colour,
-        camera.rotation, camera.translation, pixels, camera.principal,
-    )  # fmt: skip
+    leaves = (solids.rotation, solids.centre, solids.size, solids.shape, solids.colour)
+    with torch.cuda.device_of(solids.centre):
+        return _WarpSolids.apply(
+            solids, look, *leaves, camera.rotation, camera.translation, pixels, camera.principal
+        )

@@ -39,7 +39,7 @@ class Launcher:
         import warp
 
         self._warp = warp
-        self._known: dict[tuple[int, Any], tuple[Tensor, Any]] = {}
+        self._known: dict[tuple[int, int, Any], tuple[Tensor, Any]] = {}
         self._where = {
             "device": warp.device_from_torch(device),
             "stream": warp.stream_from_torch(device) if device.type == "cuda" else None,
@@ -47,8 +47,8 @@ class Launcher:
         }
 
     def _array(self, value: Tensor, taken: Any) -> Any:
-        """Warp's description of a contiguous tensor, as the array that a kernel takes."""
-        key = id(value), taken.dtype
+        """Warp's description of a tensor, as the array that a kernel takes; its first axes may be joined."""
+        key = id(value), taken.ndim, taken.dtype
         if key not in self._known:
             row = getattr(taken.dtype, "_shape_", ())
             flat = value.view(-1, *row) if value.ndim != taken.ndim + len(row) else value

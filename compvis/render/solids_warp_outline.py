@@ -10,14 +10,12 @@ from typing import no_type_check
 import warp as wp
 
 from compvis.render.solids import Kind
-from compvis.render.solids_outline import SUPPORT_STEPS
-from compvis.render.solids_warp_place import camera_of, eye_of, place, to_pixel
+from compvis.render.solids_outline import OFF_AXES, SUPPORT_STEPS, TINY
+from compvis.render.solids_shapes import SMALLEST_OF_NORMAL
+from compvis.render.solids_warp_place import camera_of, eye_of, fill_packed, in_camera, to_pixel
 
 _ELLIPSOID, _CUBOID, _CONE = int(Kind.ELLIPSOID), int(Kind.CUBOID), int(Kind.CONE)
-_TINY = 1e-9
-_SMALLEST = 1e-6  # ratio of a normal's components, as in superquadric_support
 _TURN = 2 * pi
-_OFF_AXES = 0.37  # of a step: no direction of a curved outline meets a symmetry exactly
 
 
 @wp.func
@@ -40,7 +38,7 @@ def sign_of(bit: int):
 
 @wp.func
 @no_type_check
-def directions(axes: wp.mat33, half: wp.vec3, seen: wp.vec3, number: int, count: int, perspective: bool):
+def direction_of(axes: wp.mat33, half: wp.vec3, seen: wp.vec3, number: int, count: int, perspective: bool):
     """A direction of the image, one of ``count`` in which an ellipse of the leaf's shape has even furthest points.
 
     See ``_even_directions`` in :mod:`compvis.render.solids_outline`.
@@ -52,10 +50,10 @@ def directions(axes: wp.mat33, half: wp.vec3, seen: wp.vec3, number: int, count:
                 (axes[0, 2] - slope[0] * axes[2, 2]) * half[2])  # fmt: skip
     v = wp.vec3((axes[1, 0] - slope[1] * axes[2, 0]) * half[0], (axes[1, 1] - slope[1] * axes[2, 1]) * half[1],
                 (axes[1, 2] - slope[1] * axes[2, 2]) * half[2])  # fmt: skip
-    upper = wp.sqrt(wp.max(wp.dot(u, u), _TINY * _TINY))
+    upper = wp.sqrt(wp.max(wp.dot(u, u), TINY * TINY))
     corner = wp.dot(u, v) / upper
-    lower = wp.sqrt(wp.max(wp.dot(v, v) - corner * corner, _TINY * _TINY))
-    angle = _TURN * (float(number) + _OFF_AXES) / float(count)
+    lower = wp.sqrt(wp.max(wp.dot(v, v) - corner * corner, TINY * TINY))
+    angle = _TURN * (float(number) + OFF_AXES) / float(count)
     down = wp.sin(angle) / lower
     along = (wp.cos(angle) - corner * down) / upper
     return wp.normalize(wp.vec2(along, down))
@@ -69,9 +67,18 @@ def norm(a: float, b: float, power: float):
     # No base may be zero: the derivative of a power of zero by its exponent would not be a number.
     total = wp.pow(wp.max(a / largest, 1e-30), power) + wp.pow(wp.max(b / largest, 1e-30), power)
     value = largest * wp.pow(total, 1.0 / power)
-    by_a = wp.pow(wp.max(a / value, _SMALLEST), power - 1.0)
-    by_b = wp.pow(wp.max(b / value, _SMALLEST), power - 1.0)
+    by_a = wp.pow(wp.max(a / value, SMALLEST_OF_NORMAL), power - 1.0)
+    by_b = wp.pow(wp.max(b / value, SMALLEST_OF_NORMAL), power - 1.0)
     return value, by_a, by_b
+
+
+@wp.func
+@no_type_check
+def sign(value: float):
+    """-1, 0 or 1; Warp's own knows no 0."""
+    if value == 0.0:
+        return 0.0
+    return wp.sign(value)
 
 
 @wp.func
@@ -88,7 +95,7 @@ def support(kind: int, normal: wp.vec3, form: wp.vec2):
     outer, inner = 2.0 / (2.0 - form[0]), 2.0 / (2.0 - form[1])
     across, by_x, by_z = norm(wp.abs(x), wp.abs(z), inner)
     _value, by_ring, by_y = norm(across, wp.abs(y), outer)
-    return wp.vec3(by_ring * by_x * wp.sign(x), by_y * wp.sign(y), by_ring * by_z * wp.sign(z))
+    return wp.vec3(by_ring * by_x * sign(x), by_y * sign(y), by_ring * by_z * sign(z))
 
 
 @wp.func
@@ -134,8 +141,7 @@ def choose(
         return
     camera = camera_of(cameras, leaves, leaf)
     half, kind = size[leaf], int(kinds[leaf])
-    axes = turn[camera] @ rotation[leaf]
-    seen = turn[camera] @ centre[leaf] + shift[camera]
+    axes, seen = in_camera(rotation, centre, turn, shift, camera, leaf)
     if kind == _CUBOID:
         eye = eye_of(axes, half, seen, perspective)
         level = 1.0 if perspective else 0.0
@@ -147,9 +153,9 @@ def choose(
                 if passed == number:
                     edge_of[leaf, number] = edge
                 passed += 1
-    elif number < segments:
+    else:
         edge_of[leaf, number] = number
-        direction = directions(axes, half, seen, number, segments, perspective)
+        direction = direction_of(axes, half, seen, number, segments, perspective)
         lean = float(0.0)
         if perspective:
             for _step in range(SUPPORT_STEPS - 1):
@@ -172,18 +178,18 @@ def curved_corner(
     perspective: bool,
 ):
     """A point of a curved outline and the leaf's normal there, both in the unit frame."""
-    direction = directions(axes, half, seen, number, segments, perspective)
+    direction = direction_of(axes, half, seen, number, segments, perspective)
     lean = float(0.0)
     if perspective:
         before = support(kind, plane_normal(direction, lean_before, axes, half), form)
         lean = leaning(direction, before, axes, half, seen)
     normal = plane_normal(direction, lean, axes, half)
     point = support(kind, normal, form)
-    normal = normal / wp.max(wp.abs(wp.dot(normal, point)), _TINY)
+    normal = normal / wp.max(wp.abs(wp.dot(normal, point)), TINY)
     if kind == _CONE:
         eye = eye_of(axes, half, seen, perspective)
         level = 1.0 if perspective else 0.0
-        side = wp.sign(point[1])
+        side = sign(point[1])
         if side * eye[1] > level:
             normal = wp.vec3(0.0, side, 0.0)
     return point, normal
@@ -271,11 +277,10 @@ def lay_out(
     if not drawn[leaf]:
         return
     camera = camera_of(cameras, leaves, leaf)
-    axes = turn[camera] @ rotation[leaf]
-    seen = turn[camera] @ centre[leaf] + shift[camera]
+    axes, seen = in_camera(rotation, centre, turn, shift, camera, leaf)
     if number == edges.shape[1]:
         lit = wp.transpose(rotation[leaf]) @ light
-        place(leaf, int(kinds[leaf]), axes, seen, size[leaf], shape[leaf], colour[leaf], lit, pixels[camera],
+        fill_packed(leaf, int(kinds[leaf]), axes, seen, size[leaf], shape[leaf], colour[leaf], lit, pixels[camera],
               principal[camera], perspective, packed)  # fmt: skip
     elif edge_of[leaf, number] >= 0:
         outline(leaf, number, edge_of[leaf, number], int(kinds[leaf]), axes, seen, size[leaf], shape[leaf],

@@ -1,14 +1,13 @@
-"""Warp kernels that place leaves before their cameras: what ``solids_footprint`` does, on CUDA.
+"""Warp kernels that place leaves before their cameras: what ``solids_footprint`` does in torch.
 
-No leaf is left out: those that are not drawn have an empty box and are never read. Every kernel of a layout takes the
-values of leaves and cameras first, in the same order.
+No leaf is left out: those that are not drawn have edges without length and an empty box.
 """
 
 from typing import no_type_check
 
 import warp as wp
 
-from compvis.render.solids import Kind
+from compvis.render.solids import SKEW, Kind
 from compvis.render.solids_kernel import COLOUR, DIRECTION, INVERSE, LIGHT, ORIGIN, PIXELS, SHAPE
 from compvis.render.solids_outline import SHORTEST_EDGE
 from compvis.render.solids_warp_functions import lines_of_leaf
@@ -16,7 +15,6 @@ from compvis.render.solids_warp_functions import lines_of_leaf
 # A bit of what look_over finds; those below it, from the first on, say which kinds there are.
 UNSOUND = 1 << 8
 _ELLIPSOID, _CONE, _KINDS = int(Kind.ELLIPSOID), int(Kind.CONE), len(Kind)
-_SKEW = 1e-3  # how far a rotation may be from orthonormal
 
 
 @wp.func
@@ -26,6 +24,20 @@ def camera_of(cameras: int, leaves: int, leaf: int):
     if cameras == 1:
         return 0
     return leaf // leaves
+
+
+@wp.func
+@no_type_check
+def in_camera(
+    rotation: wp.array(dtype=wp.mat33),
+    centre: wp.array(dtype=wp.vec3),
+    turn: wp.array(dtype=wp.mat33),
+    shift: wp.array(dtype=wp.vec3),
+    camera: int,
+    leaf: int,
+):
+    """A leaf's axes and centre in the camera frame."""
+    return turn[camera] @ rotation[leaf], turn[camera] @ centre[leaf] + shift[camera]
 
 
 @wp.func
@@ -63,14 +75,14 @@ def look_over(
     drawn[leaf] = False
     if not mask[leaf]:
         return
-    kind, axes, place, half = int(kinds[leaf]), rotation[leaf], centre[leaf], size[leaf]
+    kind, axes, at, half = int(kinds[leaf]), rotation[leaf], centre[leaf], size[leaf]
     sound = kind >= 0 and kind < _KINDS
-    skew = wp.transpose(axes) @ axes - wp.identity(n=3, dtype=float)
+    skew = axes @ wp.transpose(axes) - wp.identity(n=3, dtype=float)
     # Written so that what is not a number is not sound.
     for i in range(3):
         for j in range(3):
-            sound = sound and wp.abs(skew[i, j]) < _SKEW
-        sound = sound and is_number(place[i]) and half[i] > 0.0 and half[i] < wp.inf
+            sound = sound and wp.abs(skew[i, j]) < SKEW
+        sound = sound and is_number(at[i]) and half[i] > 0.0 and half[i] < wp.inf
         sound = sound and colour[leaf][i] >= 0.0 and colour[leaf][i] <= 1.0
     sound = sound and wp.determinant(axes) > 0.0
     first, second = shape[leaf][0], shape[leaf][1]
@@ -80,18 +92,18 @@ def look_over(
         sound = sound and first >= lowest and first <= highest and second >= lowest and second <= highest
     if not sound:
         wp.atomic_or(found, 0, UNSOUND)
-        return
     if perspective:
         camera = camera_of(cameras, leaves, leaf)
         forward = wp.vec3(turn[camera][2, 0], turn[camera][2, 1], turn[camera][2, 2])
         across = wp.transpose(axes) @ forward
-        depth = wp.dot(forward, place) + shift[camera][2]
+        depth = wp.dot(forward, at) + shift[camera][2]
         for i in range(3):
             depth -= wp.abs(across[i]) * half[i]
         if not depth > nearest:
             return
-    drawn[leaf] = True
-    wp.atomic_or(found, 0, 1 << kind)
+    if kind >= 0 and kind < _KINDS:
+        drawn[leaf] = True
+        wp.atomic_or(found, 0, 1 << kind)
 
 
 @wp.func
@@ -103,10 +115,10 @@ def to_leaf(axes: wp.mat33, half: wp.vec3, vector: wp.vec3):
 
 @wp.func
 @no_type_check
-def eye_of(axes: wp.mat33, half: wp.vec3, place: wp.vec3, perspective: bool):
+def eye_of(axes: wp.mat33, half: wp.vec3, centre: wp.vec3, perspective: bool):
     """The camera in the leaf's unit frame: its centre in perspective, else the direction towards it."""
     if perspective:
-        return to_leaf(axes, half, -place)
+        return to_leaf(axes, half, -centre)
     return to_leaf(axes, half, wp.vec3(0.0, 0.0, -1.0))
 
 
@@ -164,7 +176,7 @@ def ellipse(
 
 @wp.func
 @no_type_check
-def place(
+def fill_packed(
     leaf: int,
     kind: int,
     axes: wp.mat33,
@@ -234,6 +246,8 @@ def bound(
     lines_of_leaf(edges, leaf, lines, line_count)
     low, high = wp.vec2(wp.inf, wp.inf), wp.vec2(-wp.inf, -wp.inf)
     finite = drawn[leaf]
+    if int(kinds[leaf]) != _ELLIPSOID:
+        finite = finite and line_count[leaf] > 0
     if finite and int(kinds[leaf]) == _ELLIPSOID:
         a, b, d = packed[leaf, 2], packed[leaf, 3], packed[leaf, 4]
         half = wp.vec2(wp.sqrt(wp.max(d / (a * d - b * b), 0.0)), wp.sqrt(wp.max(a / (a * d - b * b), 0.0)))

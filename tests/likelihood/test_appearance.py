@@ -61,13 +61,16 @@ def test_viewpoints_count_as_learned_near_those_seen():
     field, *_ = field_of_two_sides()
     settings = AppearanceSettings()
     there, beside, both = (
-        learned_share(field.maps(torch.tensor(towards), settings), settings)
-        for towards in ([AHEAD, BEHIND], [ASIDE], [AHEAD, ASIDE])
+        learned_share(field.maps(torch.tensor(towards), settings), torch.tensor(area), settings)
+        for towards, area in (
+            ([AHEAD, BEHIND], [0.3, 0.7]),
+            ([ASIDE], [1.0]),
+            ([AHEAD, ASIDE], [0.25, 0.75]),
+        )
     )
-    assert there.shape == (2,)
-    assert (there > 0.9).all()
-    assert (beside < 0.1).all()
-    torch.testing.assert_close(both, (there + beside) / 2, atol=0.05, rtol=0)
+    assert there > 0.9
+    assert beside < 0.1
+    assert both == pytest.approx(0.25 * there + 0.75 * beside, abs=0.05)
 
 
 def test_uncertainty_grows_away_from_the_views_learned():

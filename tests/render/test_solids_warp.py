@@ -130,6 +130,36 @@ def test_a_closer_look_decides_where_values_are_at_the_limit():
             renderer(replace(solids, **changed), camera, SIZE)
 
 
+def test_a_leaf_that_a_closer_look_accepts_is_drawn():
+    solids, camera = random_solids(ALL_KINDS, h=1), cameras(1, 20)
+    # Stretched along a leaf's axis by more than the tolerance, along none of the world's.
+    half = 0.5**0.5
+    turned = torch.tensor([[half, -half, 0], [half, half, 0], [0, 0, 1]]) @ torch.diag(
+        torch.tensor([1.0006, 1, 1])
+    )
+    assert (turned.mT @ turned - torch.eye(3)).abs().max() > 1e-3
+    skewed = replace(solids, rotation=turned.expand(1, 4, 3, 3))
+    hold_equal(skewed, camera, pictures=("coverage",))
+    assert (SolidRenderer(backend="warp")(skewed, camera, SIZE).coverage > 0.5).any()
+
+
+@pytest.mark.parametrize("weak", [False, True], ids=["perspective", "weak"])
+def test_leaves_along_the_line_of_sight(weak):
+    solids = random_solids(ALL_KINDS, h=1, spread=0.5)
+    straight = replace(solids, rotation=torch.eye(3).expand(1, 4, 3, 3), shape=torch.full((1, 4, 2), 0.3))
+    camera = replace(cameras(1, 20, weak), rotation=torch.diag(torch.tensor([1.0, -1, -1]))[None])
+    hold_equal(straight, camera, pictures=("coverage",), ambient=0.5)
+
+
+def test_parts_of_larger_tensors_and_hypotheses_without_leaves():
+    solids, camera = random_solids(2 * ALL_KINDS, h=4), cameras(1, 20)
+    values = {f.name: getattr(solids, f.name)[::2, 1:6] for f in fields(solids)}
+    assert not values["kind"].is_contiguous()
+    hold_equal(replace(solids, **values), camera, pictures=("colour",))
+    none = {f.name: getattr(solids, f.name)[:, :0] for f in fields(solids)}
+    assert (SolidRenderer(backend="warp")(replace(solids, **none), camera, SIZE).coverage == 0).all()
+
+
 def test_who_draws_what(monkeypatch):
     def path(backend, device="cuda", dtype=torch.float32):
         return SolidRenderer(backend=backend)._path(torch.device(device), dtype)
