@@ -251,7 +251,7 @@ def first_call(settings: argparse.Namespace) -> float:
 
 def cold_starts(settings: argparse.Namespace) -> dict[str, float]:
     """Milliseconds of the first forward + backward of a process, without and with code compiled before."""
-    once = [sys.executable, __file__, "--first-call", "--device", settings.device]
+    once = [sys.executable, __file__, "--first-call", "--device", settings.device, "--threads", "1"]
     with tempfile.TemporaryDirectory() as cache:
         environment = os.environ | {"NUMBA_CACHE_DIR": cache, "WARP_CACHE_PATH": cache}
         found = [
