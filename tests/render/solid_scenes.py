@@ -44,6 +44,21 @@ def cameras(h: int, side: int, weak: bool = False, dtype=torch.float32) -> Camer
 ALL_KINDS = tuple(Kind)
 
 
+def out_of_range(solids: Solids) -> list[tuple[dict, str]]:
+    """Changes of a cone and a superquadric after which they have no picture, and what the refusal says."""
+    return [
+        ({"kind": solids.kind + 7}, "kind must be one of"),
+        ({"rotation": 2 * solids.rotation}, "rotation must be orthonormal"),
+        ({"rotation": -solids.rotation}, "rotation must be orthonormal"),
+        ({"rotation": solids.rotation * torch.nan}, "rotation must be orthonormal"),
+        ({"centre": solids.centre * torch.inf}, "centre must be finite"),
+        ({"size": -solids.size}, "size must be finite and above zero"),
+        ({"shape": solids.shape + 1}, "taper"),
+        ({"shape": 0.05 + 0 * solids.shape}, "exponents"),
+        ({"colour": solids.colour + 1}, "colour must lie in"),
+    ]
+
+
 def gradients(renderer, solids, camera, size=SIZE, kinds=("colour", "coverage", "depth")):
     """Gradients of a weighted sum of the pictures, by the names of the values of solids and camera."""
     leaves = {name: getattr(solids, name).detach().clone().requires_grad_() for name in VALUES}

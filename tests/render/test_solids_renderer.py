@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import jaxtyping
 import pytest
 import torch
-from solid_scenes import ALL_KINDS, SIZE, VALUES, cameras, gradients, random_solids
+from solid_scenes import ALL_KINDS, SIZE, VALUES, cameras, gradients, out_of_range, random_solids
 
 from compvis.render.contract import SceneRenderer
 from compvis.render.solids import Kind, Solids
@@ -222,16 +222,7 @@ def test_renderers_keep_the_contract():
 def test_bad_input_is_refused_with_one_clear_message():
     good, camera = random_solids([Kind.CONE, Kind.SUPERQUADRIC], h=2), cameras(2, 20)
     renderer = SolidRenderer()
-    for changed, message in (
-        ({"kind": good.kind + 7}, "kind must be one of"),
-        ({"rotation": 2 * good.rotation}, "rotation must be orthonormal"),
-        ({"rotation": good.rotation * torch.nan}, "rotation must be orthonormal"),
-        ({"centre": good.centre * torch.inf}, "centre must be finite"),
-        ({"size": -good.size}, "size must be finite and above zero"),
-        ({"shape": good.shape + 1}, "taper"),
-        ({"shape": 0.05 + 0 * good.shape}, "exponents"),
-        ({"colour": good.colour + 1}, "colour must lie in"),
-    ):
+    for changed, message in out_of_range(good):
         with pytest.raises(ValueError, match=message):
             renderer(replace(good, **changed), camera, SIZE)
     with pytest.raises(ValueError, match="size must be"):

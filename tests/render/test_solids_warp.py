@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
-from solid_scenes import ALL_KINDS, SIZE, cameras, gradients, random_solids
+from solid_scenes import ALL_KINDS, SIZE, cameras, gradients, out_of_range, random_solids
 
 from compvis.render import solids_renderer
 from compvis.render.solids import Kind
@@ -116,16 +116,7 @@ def test_a_closer_look_decides_where_values_are_at_the_limit():
     renderer = SolidRenderer(backend="warp")
     edge = replace(solids, colour=solids.colour.round(), shape=torch.tensor([1.0, 0.1]).expand(2, 2, 2))
     assert torch.isfinite(renderer(edge, camera, SIZE).colour).all()
-    for changed, message in (
-        ({"kind": solids.kind + 7}, "kind must be one of"),
-        ({"rotation": solids.rotation * torch.nan}, "rotation must be orthonormal"),
-        ({"rotation": -solids.rotation}, "rotation must be orthonormal"),
-        ({"centre": solids.centre * torch.inf}, "centre must be finite"),
-        ({"size": -solids.size}, "size must be finite and above zero"),
-        ({"shape": solids.shape + 1}, "taper"),
-        ({"shape": 0.05 + 0 * solids.shape}, "exponents"),
-        ({"colour": solids.colour + 1}, "colour must lie in"),
-    ):
+    for changed, message in out_of_range(solids):
         with pytest.raises(ValueError, match=message):
             renderer(replace(solids, **changed), camera, SIZE)
 
