@@ -17,10 +17,8 @@ SIDE = 48  # working pixels along the frame
 _WINDOW = 0.96  # side of the frame over the larger side of the picture
 _BANDWIDTH = 0.04  # of the background's colours, Lab / 100
 _FIGURE_DENSITY = 2.0  # of a figure's colour, anywhere in Lab / 100
-_RIM = (
-    0.015,
-    0.05,
-)  # from where to where about a mask it is told whether something in front touches it, of the side
+# From where to where about a mask, in shares of the side, it is told whether something in front touches it.
+_RIM = (0.015, 0.05)
 _GROUND = 0.3  # a pixel that is less background than this shows something in front
 _TOUCHED = 0.1  # share of the rim that may show something in front of a whole object
 

@@ -1,4 +1,4 @@
-"""Warp kernels that lay leaves out, polygons around them included: what ``solids_outline`` does, on CUDA.
+"""Warp kernels that lay leaves out, polygons around them included: what ``solids_outline`` does in torch.
 
 :func:`choose` finds which edges of a cuboid are its outline and which way the planes around a curved leaf lean, without
 a derivative; :func:`lay_out`, differentiated by Warp, fills packed values and edges.

@@ -245,10 +245,9 @@ def bound(
     leaf = wp.tid()
     lines_of_leaf(edges, leaf, lines, line_count)
     low, high = wp.vec2(wp.inf, wp.inf), wp.vec2(-wp.inf, -wp.inf)
-    finite = drawn[leaf]
-    if int(kinds[leaf]) != _ELLIPSOID:
-        finite = finite and line_count[leaf] > 0
-    if finite and int(kinds[leaf]) == _ELLIPSOID:
+    is_round = int(kinds[leaf]) == _ELLIPSOID
+    finite = drawn[leaf] and (is_round or line_count[leaf] > 0)
+    if finite and is_round:
         a, b, d = packed[leaf, 2], packed[leaf, 3], packed[leaf, 4]
         half = wp.vec2(wp.sqrt(wp.max(d / (a * d - b * b), 0.0)), wp.sqrt(wp.max(a / (a * d - b * b), 0.0)))
         middle = wp.vec2(packed[leaf, 0], packed[leaf, 1])
