@@ -109,6 +109,7 @@ def decompose(graph: SkeletonGraph, k: int = 5, prior: StrokePrior | None = None
     pieces, ends, corners = pieces_of(graph, prior)
     searches = []
     cache: dict = {}
+    known: dict = {}
     for shared, cost in _overlaps(pieces, ends, corners, graph.pen_width, prior):
         options = _options(pieces, ends, corners, shared, graph.pen_width, prior, cache)
         if all(options):
@@ -119,7 +120,7 @@ def decompose(graph: SkeletonGraph, k: int = 5, prior: StrokePrior | None = None
         worst = found[k - 1][0] if len(found) >= k else np.inf
         if energy >= worst or number >= MOST_ASSEMBLED:
             break
-        strokes = assemble(pieces, pairs, shared)
+        strokes = assemble(pieces, pairs, shared, known)
         for stroke in strokes:
             energy += prior.short * float(np.exp(-stroke.length / (prior.short_scale * graph.pen_width)))
             energy += prior.self_touch * stroke.self_touches

@@ -28,7 +28,10 @@ class Stroke:
 
 
 def assemble(
-    pieces: Sequence[Piece], pairs: Sequence[tuple[End, End]], shared: frozenset[int]
+    pieces: Sequence[Piece],
+    pairs: Sequence[tuple[End, End]],
+    shared: frozenset[int],
+    known: dict[tuple, Stroke] | None = None,
 ) -> list[Stroke]:
     """Follow the continuations through the pieces.
 
@@ -36,6 +39,7 @@ def assemble(
         pieces: all pieces of a skeleton.
         pairs: the ends that continue into each other; lane 1 marks the way back along a dead end.
         shared: pieces bridged by the pairs of a merged junction, not drawn on their own.
+        known: strokes of these pieces by the way they take, kept from call to call: combinations share most.
 
     Returns:
         The strokes; each begins at its end that is further up and to the left of the way it takes, and they
@@ -50,13 +54,22 @@ def assemble(
     lanes += sorted({(e, 1) for e, _, lane in joined if lane == 1})
     done: set[tuple[int, int]] = set()
     strokes = []
+    known = {} if known is None else known
+
+    def follow(start: End, closed: bool) -> Stroke:
+        route = _route(joined, start, done)
+        way = (*route, shared, closed)
+        if way not in known:
+            known[way] = _stroke(pieces, shared, joined, route, closed)
+        return known[way]
+
     for e, lane in lanes:
         for side in (0, 1):
             if (e, lane) not in done and (e, side, lane) not in joined:
-                strokes.append(_stroke(pieces, shared, joined, _route(joined, (e, side, lane), done), False))
+                strokes.append(follow((e, side, lane), False))
     for e, lane in lanes:
         if (e, lane) not in done:
-            strokes.append(_stroke(pieces, shared, joined, _route(joined, (e, 0, lane), done), True))
+            strokes.append(follow((e, 0, lane), True))
     return sorted(strokes, key=lambda stroke: _reading_order(stroke.points[0]))
 
 
