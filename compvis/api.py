@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from scipy.special import logsumexp
 
 from compvis.baselines.contract import encode_labels
 from compvis.baselines.registry import load_baseline
@@ -20,6 +21,7 @@ from compvis.grammar.deformation import DeformationPrior
 from compvis.grammar.placing import Placement, build_tree, place_leaves
 from compvis.grammar.values import sample_values
 from compvis.inspection.html import parse_page
+from compvis.learning.ink_hypotheses import InkHypothesis, explain
 from compvis.learning.ink_model import InkModel, posterior
 from compvis.learning.ink_options import HANDWRITING, InkOptions
 from compvis.learning.ink_prior import draw_background, learn_prior
@@ -28,6 +30,7 @@ from compvis.parsing.evidence import PosePrior
 from compvis.parsing.ink_image import NoInkError, to_ink
 from compvis.parsing.ink_shape import describe
 from compvis.parsing.match import MatchSettings
+from compvis.parsing.other_ink import OtherInk
 from compvis.parsing.parser import RefineSettings, parse_as, smaller_prior, to_strokes
 from compvis.parsing.parser import parse_strokes as decomposed
 from compvis.render.ink import InkRenderer
@@ -48,6 +51,9 @@ class Parse:
         tree: strokes and sub-strokes with their values; leaves carry control points in image pixels.
         scores: (address, name, nats) items of the refined tree's log joint: prior of every node, choices, pixels.
         rendering: what the tree draws, (H, W).
+        turn: degrees by which the character was found turned, from x (right) towards y (down); small turns are its
+            deformation.
+        left_out: (H, W) bool, ink that is taken to be of something else.
         residual: image minus rendering.
         alternatives: the parses as other classes, best first (their own alternatives are empty).
     """
@@ -58,6 +64,8 @@ class Parse:
     tree: ParseTree
     scores: tuple[tuple[str, str, float], ...]
     rendering: Float[np.ndarray, "H W"]
+    turn: float
+    left_out: Bool[np.ndarray, "H W"]
     alternatives: tuple["Parse", ...] = ()
 
     @property
@@ -79,7 +87,8 @@ class GrammarClassifier:
     Args:
         domain: "ink" (handwriting, sketches) or "solids" (photographs of objects; its arguments are those of
             :class:`compvis.api_solids.SolidClassifier`, ``renderer`` among them).
-        prior, pose, match: changed fields of the deformation prior, the pose prior and the matcher, by name.
+        prior, pose, match, other_ink: changed fields of the deformation prior, the pose prior, the matcher and of
+            :class:`compvis.parsing.other_ink.OtherInk`, by name.
         device: of the matcher, "cpu" or "cuda".
         options: further fields of :class:`compvis.learning.ink_options.InkOptions` (shortlist, temperature, ...).
 
@@ -106,8 +115,9 @@ class GrammarClassifier:
         domain: str = "ink",
         *,
         prior: Mapping[str, int | float] | None = None,
-        pose: Mapping[str, int | float] | None = None,
+        pose: Mapping[str, Any] | None = None,
         match: Mapping[str, Any] | None = None,
+        other_ink: Mapping[str, Any] | None = None,
         device: str = "cpu",
         **options: Any,
     ) -> None:
@@ -119,6 +129,7 @@ class GrammarClassifier:
                 prior=DeformationPrior(**{**HANDWRITING.to_dict(), **dict(prior or {})}),  # pyright: ignore
                 pose=PosePrior(**dict(pose or {})),
                 match=MatchSettings(**dict(match or {})),
+                other_ink=OtherInk(**dict(other_ink or {})),
                 device=device,
                 **options,
             )
@@ -225,25 +236,43 @@ class GrammarClassifier:
         pixels = image.detach().cpu().numpy() if isinstance(image, torch.Tensor) else np.asarray(image)
         checked = self._ready(pixels[None])
         ink = _with_clear_errors(lambda: to_ink(checked))
-        matched = self.model.match_images(ink)
-        evidence = self.model.class_evidence(matched)[0]
+        (hypotheses,) = explain(self.model, ink)
+        evidence = np.asarray(logsumexp([one.by_class for one in hypotheses], axis=0))
         grammar, parses = self.model.grammar, []
-        for place in np.argsort(-evidence)[: alternatives + 1]:
+        for place in np.argsort(evidence)[::-1][: alternatives + 1]:
             members = self.model.members(self.model.classes[place])
-            best = int(matched.evidence[0, members].argmax())
+            chosen = max(hypotheses, key=lambda one: one.by_class[place])
+            best = int(chosen.evidence[members].argmax())
+            template, own = self.model.shapes[members[best]], grammar
+            if chosen.turn:
+                template = template.turned(-chosen.turn)
+                own = grammar.with_template(int(place), best, template.template)
             found = parse_as(
-                ink[0],
-                matched.shapes[0],
-                grammar,
+                chosen.ink,
+                chosen.upright,
+                own,
                 (int(place), best),
-                self.model.shapes[members[best]],
+                template,
                 self.options.match,
                 settings or RefineSettings(),
             )
-            label = self.classes_[place].item()
-            parses.append((label, float(evidence[place]), found.tree, found.scores, found.rendering.numpy()))
+            label, scores = self.classes_[place].item(), (*found.scores, *self._beside(chosen))
+            left_out = (chosen.ink != ink[0]).numpy()
+            rendering, turn = found.rendering.numpy(), 0.0 - chosen.turn
+            parses.append((label, float(evidence[place]), found.tree, scores, rendering, turn, left_out))
         others = tuple(Parse(ink[0].numpy(), *parse) for parse in parses[1:])
         return Parse(ink[0].numpy(), *parses[0], alternatives=others)
+
+    def _beside(self, chosen: InkHypothesis) -> list[tuple[str, str, float]]:
+        """Items of a parse's log joint for what is beside the tree: the paper's turn, ink of something else."""
+        items = []
+        if chosen.turn:
+            turned = self.options.temperature * self.options.pose.log_turn(chosen.turn)
+            items.append(("image", f"paper turned by {-chosen.turn:g} degrees", turned))
+        if chosen.left_out:
+            lost = self.options.temperature * self.options.other_ink.log_prior(chosen.left_out)
+            items.append(("image", f"{chosen.left_out:.0%} of the ink left out", lost))
+        return items
 
     def sample(
         self, label: Any, n: int = 1, seed: int = 0, spread: float = 0.5

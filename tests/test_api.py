@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from api_shapes import NAMES, SIDE, build, draw_shapes
+from scipy.ndimage import rotate
 
 import compvis
 from compvis.baselines.contract import Classifier
@@ -269,3 +270,32 @@ def test_strokes_are_parsed_without_learning():
     assert [a for a, _ in again[0][0].walk()] == [a for a, _ in tree.walk()]
     with pytest.raises(InputError, match="shows no ink"):
         compvis.parse_strokes(ring * 0)
+
+
+def test_a_turned_character_is_parsed_turned():
+    images, labels = draw_shapes(3, seed=0)
+    turning = build(pose={"turns": [45.0, -45.0]}).fit(images[labels != 1], labels[labels != 1])
+    upright = draw_shapes(1, seed=6)[0][0]
+    leaning = np.clip(rotate(upright.astype(float), 45, reshape=False, order=1), 0, 255).astype(np.uint8)
+    assert turning.parse(upright).turn == 0
+    parse = turning.parse(leaning, settings=RefineSettings(steps=30))
+    assert (parse.label, parse.turn) == (0, -45)  # scipy turns from y towards x
+    assert np.square(parse.residual).mean() < 0.3 * np.square(parse.image).mean()
+    assert sum(name == "paper turned by -45 degrees" for _, name, _ in parse.scores) == 1
+    assert "paper turned by -45 degrees" in parse.to_html()
+
+
+def test_ink_of_something_else_is_left_out_of_a_parse():
+    images, labels = draw_shapes(3, seed=0)
+    leaving = build(other_ink={"rounds": 1, "price": 5.0}).fit(images, labels)
+    ring = draw_shapes(1, seed=6)[0][2]
+    among = ring.copy()
+    beside = np.s_[12:, :2]
+    among[beside] = 255
+    plain, parse = (leaving.parse(one, settings=RefineSettings(steps=30)) for one in (ring, among))
+    assert not plain.left_out.any()
+    assert parse.label == 2
+    assert parse.left_out[beside].all()
+    assert parse.left_out.sum() < 20
+    assert (parse.residual[beside] > 0.9).all()  # it is not drawn, and so stays in the residual
+    assert any(name.endswith("of the ink left out") for _, name, _ in parse.scores)

@@ -6,7 +6,7 @@ canonical frame.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -193,6 +193,14 @@ class InkGrammar:
     def labels(self) -> tuple[str, ...]:
         """Label of each class, in order."""
         return tuple(one.label for one in self.classes)
+
+    def with_template(self, place: int, member: int, template: CharacterTemplate) -> "InkGrammar":
+        """The grammar with another template in the place of ``classes[place].templates[member]``."""
+        classes = list(self.classes)
+        templates = list(classes[place].templates)
+        templates[member] = template
+        classes[place] = replace(classes[place], templates=tuple(templates))
+        return replace(self, classes=tuple(classes))
 
     @classmethod
     def of(cls, templates: Sequence[CharacterTemplate], labels: Sequence[str]) -> "InkGrammar":

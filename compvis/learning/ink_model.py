@@ -11,6 +11,7 @@ from torch import Tensor
 
 from compvis.grammar.deformation import DeformationPrior
 from compvis.grammar.ink import InkGrammar
+from compvis.learning.ink_hypotheses import explain
 from compvis.learning.ink_options import InkOptions
 from compvis.learning.ink_prior import learn_prior, with_prior
 from compvis.learning.ink_reading import InkReading, stack_of
@@ -128,15 +129,30 @@ class InkModel:
         Args:
             ink: ink images (1 = ink).
         """
-        described = (self._describe(one, self.prior)[: len(self.readings)] for one in ink)
+        return self.match_shapes([self.describe(one) for one in ink])
+
+    def match_shapes(
+        self, described: Sequence[Sequence[InkShape]], shortlist: int | None = None
+    ) -> MatchedImages:
+        """The same of n described images.
+
+        Args:
+            described: each image in every one of ``readings``.
+            shortlist: templates matched in full, instead of those of the options; the evidence keeps its scale.
+        """
         by_reading = list(zip(*described, strict=True))
         stacks = [stack_of(shapes, self.options) for shapes in by_reading]
-        keep = self._shortlist(stacks[0])
+        keep = self._shortlist(stacks[0], shortlist or self.options.shortlist)
+        others = None if shortlist is None else min(self.options.shortlist, len(self.shapes))
         evidence = [
-            reading.evidence(shapes, stack, keep)
+            reading.evidence(shapes, stack, keep, others)
             for reading, shapes, stack in zip(self.readings, by_reading, stacks, strict=True)
         ]
         return MatchedImages(np.mean(evidence, axis=0), list(by_reading[0]))
+
+    def describe(self, ink: Float[Tensor, "H W"]) -> list[InkShape]:
+        """An image in every one of ``readings``."""
+        return self._describe(ink, self.prior)[: len(self.readings)]
 
     def _describe(self, ink, prior: DeformationPrior) -> list[InkShape]:
         """The image in every reading; one without grey says the same at every threshold and is read once."""
@@ -145,16 +161,16 @@ class InkModel:
             return [describe(ink, prior, points, threshold=readings[0])] * len(readings)
         return [describe(ink, prior, points, threshold=one) for one in readings]
 
-    def _shortlist(self, images) -> np.ndarray:
+    def _shortlist(self, images, length: int) -> np.ndarray:
         """Which templates deserve a full match with which image, (n, k) bool."""
-        options, n, k = self.options, len(images), len(self.shapes)
-        if k <= options.shortlist:
+        n, k = len(images), len(self.shapes)
+        if k <= length:
             return np.ones((n, k), dtype=bool)
         coarse = self.readings[0].coarse_evidence(images)
-        keep = coarse >= np.sort(coarse, axis=1)[:, -options.shortlist][:, None]
+        keep = coarse >= np.sort(coarse, axis=1)[:, -length][:, None]
         for label in self.classes:
             own = self.members(label)
-            most = min(options.shortlist_a_class, len(own))
+            most = min(self.options.shortlist_a_class, len(own))
             keep[:, own] |= coarse[:, own] >= np.sort(coarse[:, own], axis=1)[:, -most][:, None]
         return keep
 
@@ -173,14 +189,18 @@ class InkModel:
         return np.stack(columns, axis=1)
 
     def log_evidence(self, images: Float[Tensor, "n H W"], chunk: int = 32, progress=None) -> np.ndarray:
-        """log p(image | class) of grey images of either polarity, (n, classes), nats; each image by itself."""
+        """log p(image | class) of grey images of either polarity, (n, classes), nats; each image by itself.
+
+        Where the paper may be turned, or ink may be of something else, it is summed over these hypotheses.
+        """
         ink = to_ink(images)
         found = []
         for start in range(0, len(ink), chunk):
-            found.append(self.class_evidence(self.match_images(ink[start : start + chunk])))
+            for hypotheses in explain(self, ink[start : start + chunk]):
+                found.append(logsumexp([one.by_class for one in hypotheses], axis=0))
             if progress is not None:
                 progress(min(start + chunk, len(ink)))
-        return np.concatenate(found)
+        return np.stack(found)
 
 
 def posterior(log_evidence: np.ndarray) -> np.ndarray:

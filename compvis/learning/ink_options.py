@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from compvis.grammar.deformation import DeformationPrior
 from compvis.parsing.evidence import PosePrior
 from compvis.parsing.match import MatchSettings
+from compvis.parsing.other_ink import OtherInk
 
 HANDWRITING = DeformationPrior(
     linear=0.2,
@@ -36,6 +37,7 @@ class InkOptions:
     their power mean. temperature: points per independent observation, see :meth:`InkModel.class_evidence`.
     confidence: of probabilities; they are the softmax of the evidence times this. It makes them calibrated from some
     four images a class on; from a single one they are too sure.
+    other_ink: ink that may belong to something else than the character.
     seed: of the background's draw.
     """
 
@@ -54,6 +56,7 @@ class InkOptions:
     background_temperature: float = 15.0
     temperature: float = 8.0
     confidence: float = 2.0
+    other_ink: OtherInk = field(default_factory=OtherInk)
     seed: int = 0
     device: str = "cpu"
 

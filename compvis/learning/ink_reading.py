@@ -41,17 +41,21 @@ class InkReading:
         pairs = np.stack([np.tile(np.arange(k), n), np.repeat(np.arange(n), k)], 1)
         return match(self.coarse, seen, pairs, settings, options.device)[1].reshape(n, k)
 
-    def evidence(self, images: Sequence[InkShape], stack: ShapeStack, keep: np.ndarray) -> np.ndarray:
+    def evidence(
+        self, images: Sequence[InkShape], stack: ShapeStack, keep: np.ndarray, others: int | None = None
+    ) -> np.ndarray:
         """Two-way evidence, place and size included, of the pairs in ``keep`` (n, k); -inf elsewhere; nats.
 
-        Annealing starts from turned templates, too, for the ``second_look`` best of every image.
+        Annealing starts from turned templates, too, for the ``second_look`` best of every image. log p(image) is a
+        mean over the templates in ``keep``, or over ``others`` of which all but these count for nothing.
         """
         options = self.options
         row, template = np.nonzero(keep)
         forward, backward = self._both_ways(stack, row, template, options.match.turns[:1])
-        of_image = np.array(
-            [power_mean(forward[row == i], options.background_temperature) for i in range(len(images))]
-        )
+        temperature = options.background_temperature
+        of_image = np.array([power_mean(forward[row == i], temperature) for i in range(len(images))])
+        if others is not None:
+            of_image += temperature * np.log(keep.sum(1) / others)
         found = two_way_evidence(forward, backward, of_image[row], self.background[template])
         if len(options.match.turns) > 1:
             again = _best_of_rows(found, row, options.second_look)

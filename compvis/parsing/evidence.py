@@ -7,6 +7,7 @@ directions are scored in Lake, Salakhutdinov and Tenenbaum, Science 350, 2015, s
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,14 +39,30 @@ class PosePrior:
 
     centre: standard deviation of each coordinate of the centre, as a share of the image's longer side.
     log_unit: standard deviation of the log size.
+    turns: degrees that the paper may have been turned by, besides none. Small turns are deformations: 45 degrees apart
+    is enough. turn_price: nats of evidence (of independent observations, see ``InkOptions.temperature``) that a right
+    angle costs; other turns by their square.
     """
 
     centre: float = 0.2
     log_unit: float = 0.35
+    turns: Sequence[float] = ()
+    turn_price: float = 2.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "turns", tuple(float(turn) for turn in self.turns))
         if not (self.centre > 0 and self.log_unit > 0):
             raise ValueError("PosePrior.centre and PosePrior.log_unit must be above 0.")
+        if not all(0 < abs(turn) <= 180 for turn in self.turns) or len(set(self.turns)) < len(self.turns):
+            raise ValueError(
+                f"PosePrior.turns must be different degrees within 180, not 0; they are {self.turns}."
+            )
+        if not 0 <= self.turn_price < math.inf:
+            raise ValueError(f"PosePrior.turn_price must be finite and not below 0, not {self.turn_price}.")
+
+    def log_turn(self, degrees: float) -> float:
+        """What a turn of the paper costs, nats; 0 for none."""
+        return 0.0 - self.turn_price * (degrees / 90) ** 2
 
     def log_prob(self, poses: np.ndarray, template_poses: np.ndarray) -> np.ndarray:
         """Log density (..., ) of poses (..., 3) = centre x, centre y, log unit given those of templates, nats."""

@@ -1,6 +1,7 @@
 """An ink image as a template (its strokes at rest) and as an observation (points along them), ready to be matched."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -55,6 +56,25 @@ class InkShape:
         """Centre and log unit, in units of the image's longer side, (3,)."""
         side = max(self.size)
         return np.array([*(self.centre.numpy() / side), np.log(self.unit / side)])
+
+    def turned(self, degrees: float) -> "InkShape":
+        """The same ink on paper that was turned about the image's middle; from x (right) towards y (down)."""
+        angle = math.radians(degrees)
+        matrix = torch.tensor(
+            [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]], dtype=torch.float32
+        )
+        strokes = tuple(
+            replace(stroke, control_points=stroke.control_points @ matrix.T)
+            for stroke in self.template.strokes
+        )
+        middle = torch.tensor([self.size[1] / 2, self.size[0] / 2])
+        return replace(
+            self,
+            template=replace(self.template, strokes=strokes),
+            centre=middle + matrix @ (self.centre - middle),
+            points=self.points @ matrix.T,
+            tangents=self.tangents @ matrix.T,
+        )
 
 
 def describe(
@@ -138,14 +158,7 @@ def spread_points(graph: SkeletonGraph, count: int) -> tuple[np.ndarray, np.ndar
         Points (count, 2), image frame, pixels; unit tangents (count, 2), zero on dots; log widths (count,) of the
         ink there over their median; float32.
     """
-    lengths = np.array([edge.length for edge in graph.edges])
-    is_dot = np.array(
-        [edge.length < 0.6 * edge.width.mean() and edge.start == edge.end for edge in graph.edges]
-    )
-    share = np.where(is_dot, graph.pen_width, np.maximum(lengths, 0.5))
-    quota = share / share.sum() * count
-    counts = np.floor(quota).astype(int)
-    counts[np.argsort(counts - quota, kind="stable")[: count - counts.sum()]] += 1
+    is_dot, (_, counts) = _dots(graph), point_counts(graph, count)
     reach = TANGENT_REACH * graph.pen_width + 0.5
     points, tangents, widths = [], [], []
     for edge, dot, n in zip(graph.edges, is_dot, counts, strict=True):
@@ -163,6 +176,24 @@ def spread_points(graph: SkeletonGraph, count: int) -> tuple[np.ndarray, np.ndar
     log_width = np.log(np.maximum(np.concatenate(widths), LEAST_WIDTH))
     found = (np.concatenate(points), np.concatenate(tangents), log_width - np.median(log_width))
     return tuple(array.astype(np.float32) for array in found)  # pyright: ignore[reportReturnType]
+
+
+def point_counts(graph: SkeletonGraph, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """How :func:`spread_points` shares out ``count`` points: the edges' shares of the ink, and points, (edges,)."""
+    lengths = np.array([edge.length for edge in graph.edges])
+    share = np.where(_dots(graph), graph.pen_width, np.maximum(lengths, 0.5))
+    share = share / share.sum()
+    quota = share * count
+    counts = np.floor(quota).astype(int)
+    counts[np.argsort(counts - quota, kind="stable")[: count - counts.sum()]] += 1
+    return share, counts
+
+
+def _dots(graph: SkeletonGraph) -> np.ndarray:
+    """Which edges are dots, (edges,) bool."""
+    return np.array(
+        [edge.length < 0.6 * edge.width.mean() and edge.start == edge.end for edge in graph.edges]
+    )
 
 
 def _along(polyline: np.ndarray, arc: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -182,6 +182,34 @@ def match(
     return z, forward_evidence(scores, seen.shape[2])
 
 
+def unexplained(
+    templates: ShapeStack, seen: np.ndarray, pairs: np.ndarray, z: np.ndarray, settings: MatchSettings
+) -> np.ndarray:
+    """Posterior probability that a template does not explain a point of the ink, (p, m).
+
+    Args:
+        templates, seen, pairs, settings: as :func:`match`.
+        z: (p, 2, r) deformations, of :func:`match`.
+    """
+    sharpness, _, outlier, noise, area, concentration, width_noise, width_spread = settings.options()
+    one, image = templates[pairs[:, 0]], seen[pairs[:, 1]]
+    moved = one.rest + np.einsum("pnr,pcr->pnc", one.basis, z)
+    along = one.tangent + np.einsum("pnr,pcr->pnc", one.slope, z)
+    length = np.square(one.tangent).sum(-1)
+    stretch = np.where(length > 0, np.maximum(np.linalg.norm(along, axis=-1), 0.05), 1.0)
+    x, y = np.moveaxis(one.tangent / np.sqrt(np.maximum(length, 1e-12))[..., None], -1, 0)
+    double = np.stack([x**2 - y**2, 2 * x * y], -1)
+    agreement = sharpness * (np.einsum("pnc,pcm->pnm", double, image[:, 2:4]) - 1)
+    squared = np.square(image[:, None, :2] - moved[..., None]).sum(2)
+    off = (image[:, 4][:, None] - one.width[..., None]) / width_noise
+    kernel = np.exp(agreement - 0.5 * squared / noise**2 - 0.5 * off**2)
+    share = stretch / stretch.sum(1, keepdims=True)
+    density = (1 - outlier) / (2 * math.pi * noise**2 * concentration * width_noise)
+    explained = density * (share[..., None] * kernel).sum(1)
+    other = outlier / (area * width_spread) * np.exp(-0.5 * np.square(image[:, 4] / width_spread))
+    return other / (explained + other)
+
+
 def forward_evidence(scores: np.ndarray, points: int) -> np.ndarray:
     """Laplace estimate of log p(ink | template) from the matcher's scores (p, 3), nats.
 

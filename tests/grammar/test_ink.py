@@ -4,6 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
+from compvis.grammar.deformation import DeformationPrior
 from compvis.grammar.ink import CharacterClass, CharacterTemplate, InkGrammar, StrokeTemplate
 from compvis.grammar.ink_rules import ink_rules
 from compvis.grammar.ink_state import ink_from_state, ink_to_state
@@ -96,3 +97,12 @@ def test_impossible_pieces_are_refused(template):
         InkGrammar((one, one))
     with pytest.raises(ValueError, match="needs 1 log weights"):
         InkGrammar((one,), (0.0, 1.0))
+
+
+def test_a_template_can_be_exchanged_and_nothing_else_changes(grammar):
+    other = grammar.classes[1].templates[0].with_prior(DeformationPrior(warp=0.01))
+    changed = grammar.with_template(1, 0, other)
+    assert changed.classes[1].templates[0] is other
+    assert changed.classes[0] is grammar.classes[0]
+    assert (changed.labels, changed.log_weights) == (grammar.labels, grammar.log_weights)
+    assert grammar.classes[1].templates[0] is not other

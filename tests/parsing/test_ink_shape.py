@@ -179,3 +179,29 @@ def test_slope_is_the_derivative_of_the_basis_along_the_stroke(ink):
     wanted = wide * direction[reach:-reach]
     assert np.abs(wanted).max() > 0.05
     np.testing.assert_allclose(slope[reach:-reach], wanted, atol=0.15 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_turned_shape_is_that_of_the_turned_image(ink, quarters):
+    """np.rot90 turns from x towards y (down) when its count is negative."""
+    image = ink(*TEE, size=48)
+    wanted = describe(torch.from_numpy(np.rot90(image.numpy(), -quarters).copy()), PRIOR, POINTS)
+    found = describe(image, PRIOR, POINTS).turned(90.0 * quarters)
+    assert found.unit == pytest.approx(wanted.unit, rel=0.02)
+    torch.testing.assert_close(found.centre, wanted.centre, atol=0.3, rtol=0)
+    apart = np.linalg.norm(in_pixels(found)[:, None] - in_pixels(wanted), axis=-1)
+    assert apart.min(1).max() < 1.5
+    agree = (
+        (found.tangents[:, None] * wanted.tangents).sum(-1).abs().numpy()[np.arange(POINTS), apart.argmin(1)]
+    )
+    assert np.median(agree) > 0.95
+    drawn = sample_beziers(found.template.control_points, torch.linspace(0, 1, 9)).flatten(0, 1)
+    assert torch.cdist(found.points, drawn).min(1).values.max() < 0.2
+
+
+def test_a_shape_turned_back_is_the_same(ink):
+    shape = describe(ink(*HOOK), PRIOR, POINTS)
+    back = shape.turned(35.0).turned(-35.0)
+    torch.testing.assert_close(back.points, shape.points, atol=1e-5, rtol=0)
+    torch.testing.assert_close(back.template.control_points, shape.template.control_points, atol=1e-5, rtol=0)
+    torch.testing.assert_close(back.centre, shape.centre, atol=1e-4, rtol=0)

@@ -10,7 +10,7 @@ from compvis.grammar.deformation import DeformationPrior
 from compvis.grammar.ink import CharacterTemplate, StrokeTemplate
 from compvis.parsing.evidence import SQUARE_SYMMETRIES
 from compvis.parsing.ink_shape import InkShape, describe, shape_stack
-from compvis.parsing.match import MatchSettings, ShapeStack, forward_evidence, match
+from compvis.parsing.match import MatchSettings, ShapeStack, forward_evidence, match, unexplained
 from compvis.parsing.match_eager import match_eager
 from compvis.parsing.match_kernel import SCORES, match_pairs
 
@@ -267,3 +267,26 @@ def test_the_schedule_goes_from_coarse_to_fine():
 def test_settings_that_make_no_sense_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         MatchSettings(**changes)
+
+
+def test_what_a_template_does_not_explain_is_the_outlier_share_of_its_density(stack):
+    """Summed over points, the log densities behind the shares are the matcher's log-likelihood."""
+    pairs = all_pairs(len(stack))
+    z, scores = run_loops(stack, pairs, SETTINGS)
+    doubt = unexplained(stack, stack.seen, pairs, z, SETTINGS)
+    assert doubt.shape == (len(pairs), SETTINGS.points)
+    assert ((doubt >= 0) & (doubt <= 1)).all()
+    seen_width = stack.seen[pairs[:, 1], 4]
+    spread = SETTINGS.width_spread
+    other = SETTINGS.outlier / (SETTINGS.area * spread) * np.exp(-0.5 * (seen_width / spread) ** 2)
+    np.testing.assert_allclose(np.log(other / doubt).sum(1), scores[:, 0], atol=0.02)
+
+
+def test_ink_far_from_the_template_is_unexplained(described):
+    tee = shape_stack(described(*TEE), SETTINGS)
+    both = described(*TEE, [(40, 30), (44, 44)])
+    z, _ = match(tee, shape_stack(both, SETTINGS).seen, SELF, SETTINGS)
+    doubt = unexplained(tee, shape_stack(both, SETTINGS).seen, SELF, z, SETTINGS)[0]
+    far = (both.points * both.unit + both.centre)[:, 0].numpy() > 39.5
+    assert doubt[far].mean() > 0.6
+    assert doubt[~far].mean() < 0.2
