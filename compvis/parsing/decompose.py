@@ -127,6 +127,7 @@ def decompose(graph: SkeletonGraph, k: int = 5, prior: StrokePrior | None = None
             energy += prior.stroke * stroke.closed  # it has no ends to pay for it
         found.append((energy, number, strokes))
         found.sort(key=lambda item: item[:2])
+        del found[k:]
     tips = sum(len(here) == 1 for here in ends.values()) * prior.stroke / 2
     return [
         Decomposition(

@@ -19,6 +19,9 @@ from scipy.spatial import KDTree
 from compvis.parsing.ink_shape import point_counts
 from compvis.parsing.skeleton import SkeletonGraph
 
+LEAST_PIECE = 0.03
+"""Share of the ink of a loose piece that is worth a hypothesis of its own; smaller ones go all together."""
+
 FAINT = 0.02
 """Fainter ink is left as it is."""
 
@@ -31,7 +34,8 @@ class OtherInk:
     independent observations, see ``InkOptions.temperature``) that leaving out all ink would cost; a share costs its
     share. piece_price: what leaving out anything costs on top. classes: likeliest classes whose best templates
     propose. doubts: mean probabilities of being unexplained from which an edge of the skeleton is left out, a
-    hypothesis each. most: largest share left out at once. beam: hypotheses that a further round changes. shortlist:
+    hypothesis each. most: largest share left out at once. proposals: most of them for one hypothesis; of pieces that touch nothing
+    the larger come first. beam: hypotheses that a further round changes. shortlist:
     templates matched in full with each.
     """
 
@@ -41,7 +45,8 @@ class OtherInk:
     classes: int = 3
     doubts: Sequence[float] = (0.3, 0.6)
     most: float = 0.6
-    beam: int = 3
+    proposals: int = 5
+    beam: int = 1
     shortlist: int = 20
 
     def __post_init__(self) -> None:
@@ -51,7 +56,7 @@ class OtherInk:
                 raise ValueError(
                     f"OtherInk.{name} must be finite and not below 0, not {getattr(self, name)}."
                 )
-        for name in ("classes", "beam", "shortlist"):
+        for name in ("classes", "proposals", "beam", "shortlist"):
             if not getattr(self, name) >= 1:
                 raise ValueError(f"OtherInk.{name} must be at least 1, not {getattr(self, name)}.")
         if not self.doubts or not all(0 < one < 1 for one in (*self.doubts, self.most)):
@@ -84,12 +89,17 @@ def pieces_left_out(
         doubt = np.bincount(own, one, len(counts)) / np.maximum(counts, 1)
         candidates += [seen & (doubt > level) for level in settings.doubts]
     piece = _pieces(graph)
-    if piece.max() > 0:
-        candidates += [piece == number for number in range(piece.max() + 1)]
+    sizes = np.bincount(piece, share)
+    if len(sizes) > 1:
+        loose = np.argsort(-sizes, kind="stable")
+        candidates[2:2] = [
+            piece != loose[0],
+            *(piece == number for number in loose if sizes[number] > LEAST_PIECE),
+        ]
     done = set()
     for left_out in candidates:
         lost = float(share[left_out].sum())
-        if 0 < lost < settings.most and left_out.tobytes() not in done:
+        if 0 < lost < settings.most and left_out.tobytes() not in done and len(done) < settings.proposals:
             done.add(left_out.tobytes())
             yield left_out, lost
 
