@@ -34,8 +34,8 @@ class OtherInk:
     independent observations, see ``InkOptions.temperature``) that leaving out all ink would cost; a share costs its
     share. piece_price: what leaving out anything costs on top. classes: likeliest classes whose best templates
     propose. doubts: mean probabilities of being unexplained from which an edge of the skeleton is left out, a
-    hypothesis each. most: largest share left out at once. proposals: most of them for one hypothesis; of pieces that touch nothing
-    the larger come first. beam: hypotheses that a further round changes. shortlist:
+    hypothesis each. most: largest share left out at once. proposals: most of them that are made of one hypothesis;
+    of pieces that touch nothing the larger come first. beam: hypotheses that a further round changes. shortlist:
     templates matched in full with each.
     """
 
