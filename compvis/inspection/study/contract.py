@@ -39,6 +39,19 @@ def grammar_among(models: Collection[str], reference: str) -> str | None:
     return reference if reference in models else next(iter(others), None)
 
 
+def grammars_among(models: Collection[str], reference: str) -> list[str]:
+    """Every grammar: the reference first, then those whose names begin with it."""
+    return sorted(
+        (m for m in models if m == reference or m.startswith(f"{reference}_")), key=lambda m: (len(m), m)
+    )
+
+
+def baselines_among(models: Collection[str], reference: str) -> list[str]:
+    """Every model that is no grammar."""
+    grammars = grammars_among(models, reference)
+    return sorted(model for model in models if model not in grammars)
+
+
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """A table of whatever sequences of texts.
 
