@@ -107,6 +107,10 @@ def test_damaged_models_are_refused_in_one_sentence(named, name, tmp_path):
         ({"match": {"pionts": 20}}, "pionts"),
         ({"match": {"noise": 0.0}}, "MatchSettings.noise must be a finite number above 0"),
         ({"pose": {"centre": 0.0}}, "PosePrior.centre"),
+        ({"pose": {"turns": [45.0, 0.0]}}, "PosePrior.turns must be different degrees"),
+        ({"pose": {"turn_price": -1.0}}, "PosePrior.turn_price"),
+        ({"other_ink": {"rounds": -1}}, "OtherInk.rounds"),
+        ({"other_ink": {"pieces": 1}}, "pieces"),
         ({"short_list": 3}, "short_list"),
     ],
 )
@@ -192,3 +196,14 @@ def test_a_refused_fit_leaves_the_model_unfitted():
         few.fit(images * 0, labels)
     with pytest.raises(InputError, match="call fit first"):
         few.predict(images)
+
+
+def test_turns_and_other_ink_are_saved(tmp_path):
+    images, labels = draw_shapes(2, seed=0)
+    model = build(pose={"turns": [45.0, -45.0]}, other_ink={"rounds": 1, "doubts": [0.4]}).fit(images, labels)
+    model.save(tmp_path)
+    back = compvis.load(tmp_path)
+    assert back.options == model.options
+    asked = np.roll(draw_shapes(1, seed=3)[0], 2, axis=1)
+    asked[:, 15:, :2] = 255
+    np.testing.assert_array_equal(back.log_evidence(asked), model.log_evidence(asked))
