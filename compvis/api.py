@@ -49,7 +49,8 @@ class Parse:
         label: the class it is parsed as.
         log_evidence: log p(image | label), nats of independent observations (see ``GrammarClassifier.log_evidence``).
         tree: strokes and sub-strokes with their values; leaves carry control points in image pixels.
-        scores: (address, name, nats) items of the refined tree's log joint: prior of every node, choices, pixels.
+        scores: (address, name, nats) items of the refined tree's log joint: prior of every node, choices, pixels; and
+            the prior of a turn and of ink left out.
         rendering: what the tree draws, (H, W).
         turn: degrees by which the character was found turned, from x (right) towards y (down); small turns are its
             deformation.
@@ -239,7 +240,7 @@ class GrammarClassifier:
         (hypotheses,) = explain(self.model, ink)
         evidence = np.asarray(logsumexp([one.by_class for one in hypotheses], axis=0))
         grammar, parses = self.model.grammar, []
-        for place in np.argsort(evidence)[::-1][: alternatives + 1]:
+        for place in np.argsort(-evidence, kind="stable")[: alternatives + 1]:
             members = self.model.members(self.model.classes[place])
             chosen = max(hypotheses, key=lambda one: one.by_class[place])
             best = int(chosen.evidence[members].argmax())

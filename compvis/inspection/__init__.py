@@ -4,7 +4,7 @@ from compvis.inspection.contract import AlternativeLike, ParseLike
 from compvis.inspection.figures import Anchor, efficiency_figure, one_shot_figure, read_anchors, save_figure
 from compvis.inspection.html import parse_page
 from compvis.inspection.leaving import leave_parses
-from compvis.inspection.sheets import generation_sheet, parse_sheet
+from compvis.inspection.sheets import generation_sheet, parse_sheet, scene_sheet
 from compvis.inspection.table import compare_rows, markdown, markdown_table, terminal_table
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "parse_sheet",
     "read_anchors",
     "save_figure",
+    "scene_sheet",
     "terminal_table",
 ]

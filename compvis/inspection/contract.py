@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from compvis.tree import ParseTree
@@ -46,3 +46,14 @@ class ParseLike(Protocol):
     rendering: Float[ndarray, "H W"]
     residual: Float[ndarray, "H W"]
     alternatives: Sequence[AlternativeLike]
+
+
+class InkParseLike(ParseLike, Protocol):
+    """A parse of ink that may be turned and among other ink.
+
+    Attributes:
+        turn: degrees by which the character was found turned. left_out: ink taken to be of something else.
+    """
+
+    turn: float
+    left_out: Bool[ndarray, "H W"]

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy import ndarray
 
-from compvis.inspection.contract import ParseLike
+from compvis.inspection.contract import InkParseLike, ParseLike
 from compvis.inspection.pictures import paper_picture
 from compvis.inspection.strokes import curve_points, drawn_strokes
 
@@ -31,6 +31,35 @@ def parse_sheet(parses: Sequence[ParseLike], truths: Sequence[str], columns: int
         axes.set_title(str(parse.label) if right else f"{parse.label}, not {truth}", fontsize=9,
                        color="black" if right else "#b2182b")  # fmt: skip
         _draw_strokes(axes, parse)
+    return figure
+
+
+def scene_sheet(parses: Sequence[InkParseLike], truths: Sequence[str], columns: int = 8) -> Figure:
+    """For each scene one above the other: the picture with the ink that is left out in red, the strokes of its parse,
+    what the parse draws; headed by the answer and the turn.
+
+    Args:
+        parses: with a ``turn`` in degrees and ``left_out`` (H, W).
+        truths: the label of each image, as text.
+    """
+    if len(parses) != len(truths):
+        raise ValueError(f"There are {len(parses)} parses but {len(truths)} labels: give one label a parse.")
+    rows = -(-len(parses) // columns)
+    figure = Figure(figsize=(1.1 * columns, 3.6 * rows), layout="constrained")
+    grid = figure.subplots(3 * rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for place, (parse, truth) in enumerate(zip(parses, truths, strict=True)):
+        picture, strokes, drawn = grid[3 * (place // columns) :, place % columns][:3]
+        right = str(parse.label) == truth
+        answer = str(parse.label) if right else f"{parse.label}, not {truth}"
+        turned = f", turned {parse.turn:g}°" if parse.turn else ""
+        picture.set_title(answer + turned, fontsize=8, color="black" if right else "#b2182b")
+        paper = paper_picture(parse.image)
+        red = np.where(parse.left_out[..., None], np.maximum(paper, (200, 30, 40)), paper).astype(np.uint8)
+        picture.imshow(red, interpolation="nearest")
+        _draw_strokes(strokes, parse)
+        drawn.imshow(paper_picture(parse.rendering), interpolation="nearest")
     return figure
 
 

@@ -25,7 +25,8 @@ def model_style(model: str) -> ModelStyle:
     A model of no known family has one that its name decides.
     """
     if model.startswith("grammar"):
-        return {"color": PALETTE[0], "marker": _MARKERS[0], "linewidth": 2.2}
+        marker = _MARKERS[0] if model in ("grammar", "grammar_solids") else _MARKERS[1]
+        return {"color": PALETTE[0], "marker": marker, "linewidth": 2.2}
     family = model.removesuffix("_pasted").removesuffix("_photo")
     place = _FAMILIES.index(family) if family in _FAMILIES else crc32(family.encode())
     others = len(PALETTE) - 1

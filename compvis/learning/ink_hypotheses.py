@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from compvis.learning.ink_model import InkModel
 
 LEAST_INK = 4
-"""Pixels of full ink that a hypothesis must keep."""
+"""Pixels that a hypothesis must keep, dark enough for every reading."""
+
+
+AT_ONCE = 64
+"""Hypotheses that are matched together, whatever the number of images: it bounds the memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +46,9 @@ class _View:
 class InkHypothesis:
     """One way to take an image, and what follows.
 
-    ink: (H, W), without what is left out; left_out: its share. turn: degrees that the ink was turned by before it was
-    compared, from x (right) towards y (down). evidence: (k,) of the templates, nats. by_class: (classes,) as
-    :meth:`InkModel.class_evidence`, and the prior of turn and share.
+    view: with ink: (H, W), without what is left out; left_out: its share; turn: degrees that the ink was turned by
+    before it was compared, from x (right) towards y (down). evidence: (k,) of the templates, nats. by_class:
+    (classes,) as :meth:`InkModel.class_evidence`, and the prior of turn and share.
     """
 
     view: _View
@@ -73,7 +77,7 @@ class InkHypothesis:
 def explain(model: InkModel, ink: Float[Tensor, "n H W"]) -> list[list[InkHypothesis]]:
     """Every image as it is (first), turned by ``PosePrior.turns``, and without other ink (``OtherInk.rounds``)."""
     options = model.options
-    views = [[_View(one, model.describe(one))] for one in ink]
+    views = [[_View(one, model.describe(one))] for one in ink.cpu()]
     found = _weigh(model, views)
     latest = _extend(model, found, [list(_turned(model, one)) for (one,) in views])
     for _ in range(options.other_ink.rounds):
@@ -81,7 +85,7 @@ def explain(model: InkModel, ink: Float[Tensor, "n H W"]) -> list[list[InkHypoth
             model,
             found,
             [list(_without_other_ink(model, *pair)) for pair in zip(latest, found, strict=True)],
-            keep_old=False,
+            from_all=False,
         )
     return found
 
@@ -96,12 +100,13 @@ def _turned(model: InkModel, view: _View) -> Iterator[_View]:
         yield from (one for one, promise in zip(views[1:], coarse[1:], strict=True) if promise > coarse[0])
 
 
-def _extend(model, found, views, keep_old: bool = True) -> list[list[InkHypothesis]]:
-    """Weigh the views of each image and add them to what was found; the best of each image, to be changed further."""
+def _extend(model, found, views, from_all: bool = True) -> list[list[InkHypothesis]]:
+    """Weigh the views of each image and add them to what was found; the best, of all or of the new ones, to be changed
+    further."""
     new = _weigh(model, views, model.options.other_ink.shortlist)
     for known, more in zip(found, new, strict=True):
         known += more
-    best = found if keep_old else new
+    best = found if from_all else new
     return [sorted(one, key=lambda h: -h.by_class.max())[: model.options.other_ink.beam] for one in best]
 
 
@@ -112,12 +117,15 @@ def _weigh(
     flat = [view for one in views for view in one]
     if not flat:
         return [[] for _ in views]
-    matched = model.match_shapes([view.shapes for view in flat], shortlist)
-    options = model.options
-    prior = [options.pose.log_turn(v.turn) + options.other_ink.log_prior(v.left_out) for v in flat]
-    by_class = model.class_evidence(matched) + np.array(prior)[:, None]
-    weighed = iter(zip(flat, matched.evidence, by_class, strict=True))
-    return [[InkHypothesis(*next(weighed)) for _ in one] for one in views]
+    options, weighed = model.options, []
+    for start in range(0, len(flat), AT_ONCE):
+        some = flat[start : start + AT_ONCE]
+        matched = model.match_shapes([view.shapes for view in some], shortlist)
+        prior = [options.pose.log_turn(v.turn) + options.other_ink.log_prior(v.left_out) for v in some]
+        by_class = model.class_evidence(matched) + np.array(prior)[:, None]
+        weighed += [InkHypothesis(*one) for one in zip(some, matched.evidence, by_class, strict=True)]
+    in_order = iter(weighed)
+    return [[next(in_order) for _ in one] for one in views]
 
 
 def _without_other_ink(
@@ -142,7 +150,10 @@ def _without_other_ink(
             ink, left_out = torch.from_numpy(erased), one.view.left_out
             if (one.turn, erased.tobytes()) not in done:
                 done.add((one.turn, erased.tobytes()))
-                shapes = model.describe(ink)
+                try:
+                    shapes = model.describe(ink)
+                except ValueError:  # what is left is too thin for a skeleton
+                    continue
                 if one.turn:
                     shapes = [shape.turned(one.turn) for shape in shapes]
                 yield _View(ink, shapes, one.turn, left_out + (1 - left_out) * share)

@@ -142,8 +142,12 @@ class InkModel:
         """
         by_reading = list(zip(*described, strict=True))
         stacks = [stack_of(shapes, self.options) for shapes in by_reading]
-        keep = self._shortlist(stacks[0], shortlist or self.options.shortlist)
-        others = None if shortlist is None else min(self.options.shortlist, len(self.shapes))
+        n, k, full = len(described), len(self.shapes), self.options.shortlist
+        enough = k <= min(full, shortlist or full)
+        coarse = np.zeros((n, k)) if enough else self.readings[0].coarse_evidence(stacks[0])
+        keep, others = self._shortlist(coarse, full), None
+        if shortlist is not None:
+            keep, others = self._shortlist(coarse, shortlist), keep.sum(1)
         evidence = [
             reading.evidence(shapes, stack, keep, others)
             for reading, shapes, stack in zip(self.readings, by_reading, stacks, strict=True)
@@ -161,12 +165,10 @@ class InkModel:
             return [describe(ink, prior, points, threshold=readings[0])] * len(readings)
         return [describe(ink, prior, points, threshold=one) for one in readings]
 
-    def _shortlist(self, images, length: int) -> np.ndarray:
-        """Which templates deserve a full match with which image, (n, k) bool."""
-        n, k = len(images), len(self.shapes)
-        if k <= length:
-            return np.ones((n, k), dtype=bool)
-        coarse = self.readings[0].coarse_evidence(images)
+    def _shortlist(self, coarse: np.ndarray, length: int) -> np.ndarray:
+        """Which templates deserve a full match with which image, (n, k) bool, by their coarse evidence (n, k)."""
+        if coarse.shape[1] <= length:
+            return np.ones(coarse.shape, dtype=bool)
         keep = coarse >= np.sort(coarse, axis=1)[:, -length][:, None]
         for label in self.classes:
             own = self.members(label)

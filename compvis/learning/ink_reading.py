@@ -42,12 +42,16 @@ class InkReading:
         return match(self.coarse, seen, pairs, settings, options.device)[1].reshape(n, k)
 
     def evidence(
-        self, images: Sequence[InkShape], stack: ShapeStack, keep: np.ndarray, others: int | None = None
+        self,
+        images: Sequence[InkShape],
+        stack: ShapeStack,
+        keep: np.ndarray,
+        others: np.ndarray | None = None,
     ) -> np.ndarray:
         """Two-way evidence, place and size included, of the pairs in ``keep`` (n, k); -inf elsewhere; nats.
 
         Annealing starts from turned templates, too, for the ``second_look`` best of every image. log p(image) is a
-        mean over the templates in ``keep``, or over ``others`` of which all but these count for nothing.
+        mean over the templates in ``keep``, or over so many ``others`` (n,) of which all but these count for nothing.
         """
         options = self.options
         row, template = np.nonzero(keep)

@@ -53,7 +53,9 @@ class PosePrior:
         object.__setattr__(self, "turns", tuple(float(turn) for turn in self.turns))
         if not (self.centre > 0 and self.log_unit > 0):
             raise ValueError("PosePrior.centre and PosePrior.log_unit must be above 0.")
-        if not all(0 < abs(turn) <= 180 for turn in self.turns) or len(set(self.turns)) < len(self.turns):
+        if not all(-180 < turn <= 180 and turn for turn in self.turns) or len(set(self.turns)) < len(
+            self.turns
+        ):
             raise ValueError(
                 f"PosePrior.turns must be different degrees within 180, not 0; they are {self.turns}."
             )

@@ -20,7 +20,7 @@ from compvis.parsing.ink_shape import point_counts
 from compvis.parsing.skeleton import SkeletonGraph
 
 LEAST_PIECE = 0.03
-"""Share of the ink of a loose piece that is worth a hypothesis of its own; smaller ones go all together."""
+"""Share of the ink of a loose piece that is worth a hypothesis of its own; smaller ones go with all loose ones."""
 
 FAINT = 0.02
 """Fainter ink is left as it is."""
@@ -51,14 +51,16 @@ class OtherInk:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "doubts", tuple(float(one) for one in self.doubts))
-        for name in ("rounds", "price", "piece_price"):
+        for name in ("price", "piece_price"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(
                     f"OtherInk.{name} must be finite and not below 0, not {getattr(self, name)}."
                 )
-        for name in ("classes", "proposals", "beam", "shortlist"):
-            if not getattr(self, name) >= 1:
-                raise ValueError(f"OtherInk.{name} must be at least 1, not {getattr(self, name)}.")
+        for name, least in (("rounds", 0), ("classes", 1), ("proposals", 1), ("beam", 1), ("shortlist", 1)):
+            value = getattr(self, name)
+            if value != int(value) or value < least:
+                raise ValueError(f"OtherInk.{name} must be a whole number from {least} on, not {value}.")
+            object.__setattr__(self, name, int(value))
         if not self.doubts or not all(0 < one < 1 for one in (*self.doubts, self.most)):
             raise ValueError("OtherInk.doubts and OtherInk.most are shares between 0 and 1.")
 
@@ -91,10 +93,10 @@ def pieces_left_out(
     piece = _pieces(graph)
     sizes = np.bincount(piece, share)
     if len(sizes) > 1:
-        loose = np.argsort(-sizes, kind="stable")
-        candidates[2:2] = [
-            piece != loose[0],
-            *(piece == number for number in loose if sizes[number] > LEAST_PIECE),
+        by_size, own_levels = np.argsort(-sizes, kind="stable"), len(settings.doubts)
+        candidates[own_levels:own_levels] = [
+            piece != by_size[0],
+            *(piece == number for number in by_size if sizes[number] > LEAST_PIECE),
         ]
     done = set()
     for left_out in candidates:

@@ -84,7 +84,7 @@ def skeleton_graph(ink: Tensor | np.ndarray, threshold: float = INK_THRESHOLD) -
         The graph, in image coordinates.
 
     Raises:
-        ValueError: the image is not (H, W), or no pixel reaches the threshold.
+        ValueError: the image is not (H, W), no pixel reaches the threshold, or what does is too thin.
     """
     array = ink.detach().cpu().numpy() if isinstance(ink, Tensor) else np.asarray(ink)
     if array.ndim != 2:
@@ -102,6 +102,10 @@ def skeleton_graph(ink: Tensor | np.ndarray, threshold: float = INK_THRESHOLD) -
     skeleton = skeletonize(mask)
     skeleton[[0, -1]] = skeleton[:, [0, -1]] = False
     pixels, offsets = trace_chains(skeleton)
+    if not len(pixels):
+        raise ValueError(
+            f"Ink at the threshold {threshold} is too thin for a skeleton: it fades when enlarged."
+        )
     width_at = np.maximum(2 * distance[pixels[:, 0], pixels[:, 1]] - 1, 1.0) / factor
     positions = (pixels[:, ::-1] + 0.5) / factor - pad
     pen_width = float(np.median(width_at))

@@ -47,6 +47,8 @@ class Nearest:
             scores=[],
             rendering=ink,
             residual=0 * ink,
+            turn=0.0,
+            left_out=ink > 0.9,
             alternatives=[],
             to_html=lambda: "<!doctype html>",
         )

@@ -109,6 +109,22 @@ def test_generate_leaves_a_sheet_and_trees(experiment):
     assert len({row["label"] for row in record.rows}) == 3
 
 
+def test_parse_scenes_leaves_a_sheet_pages_and_trees(experiment):
+    out = experiment("parse_scenes", *FAKE, *DIGITS, "model=grammar", "shown=3")
+    (folder,) = (out / "runs").iterdir()
+    assert (folder / "sheet.png").stat().st_size > 1000
+    assert len(list(folder.glob("row-*.json"))) == len(list(folder.glob("row-*.html"))) == 3
+    (record,) = records(out).values()
+    assert record.metrics["trials"] == 3
+    assert all(0 < row["left_out"] < 1 for row in record.rows)
+    experiment("parse_scenes", *FAKE, *DIGITS, "model=grammar", "shown=3")
+
+
+def test_parse_scenes_wants_a_model_that_parses(experiment):
+    with pytest.raises(ValueError, match="does not parse"):
+        experiment("parse_scenes", *DIGITS, "model=pixel_nearest", "shown=3")
+
+
 @pytest.mark.parametrize("data", [DIGITS, RUNS], ids=["rows", "episodes"])
 def test_tune_judges_the_default_first_and_resumes(experiment, data):
     space = "+space.domains.blur={_target_:compvis.baselines.tuning.Uniform,low:0.0,high:1.0}"

@@ -1,4 +1,5 @@
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from compvis.inspection import (
     one_shot_figure,
     parse_sheet,
     save_figure,
+    scene_sheet,
     terminal_table,
 )
 from compvis.inspection.pictures import MISSING, SURPLUS, paper_picture, residual_picture
@@ -83,6 +85,21 @@ def test_sheets_are_drawn(parse, tmp_path):
     save_figure(sheet, tmp_path / "generated.png")
     with pytest.raises(ValueError, match="one label"):
         parse_sheet([parse], [])
+
+
+def test_scenes_show_turns_and_ink_left_out(parse, tmp_path):
+    aside = np.zeros(parse.image.shape, dtype=bool)
+    aside[:4, :4] = True
+    turned = SimpleNamespace(**vars(parse), turn=-45.0, left_out=aside)
+    upright = SimpleNamespace(**vars(parse), turn=0.0, left_out=~aside & aside)
+    figure = scene_sheet([turned, upright, upright], ["7", "7", "1"], columns=2)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert [title for title in titles if title] == ["7, turned -45°", "7", "7, not 1"]
+    (red,) = (image.get_array() for image in figure.axes[0].images)
+    assert (red[:4, :4, 0] > red[:4, :4, 1]).any() or parse.image[:4, :4].max() == 0
+    save_figure(figure, tmp_path / "scenes.png")
+    with pytest.raises(ValueError, match="one label"):
+        scene_sheet([turned], [])
 
 
 def test_tables_rank_within_a_size_and_say_over_what(results, tmp_path):

@@ -68,3 +68,10 @@ def test_ink_at_the_border_is_traced(draw):
 def test_bad_ink_is_refused(ink, message):
     with pytest.raises(ValueError, match=message):
         skeleton_graph(ink)
+
+
+def test_hairlines_that_fade_when_enlarged_are_refused_clearly():
+    ink = np.zeros((20, 20), np.float32)
+    ink[range(3, 11), range(3, 11)] = 0.85
+    with pytest.raises(ValueError, match="too thin for a skeleton"):
+        skeleton_graph(ink, 0.8)
