@@ -2,26 +2,23 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from scipy.special import logsumexp
 
+from compvis.api_parse import Parse, parse_ink
 from compvis.baselines.contract import encode_labels
 from compvis.baselines.registry import load_baseline
 from compvis.data.check import InputError, check_images
 from compvis.grammar.deformation import DeformationPrior
 from compvis.grammar.placing import Placement, build_tree, place_leaves
 from compvis.grammar.values import sample_values
-from compvis.inspection.html import parse_page
-from compvis.learning.ink_hypotheses import InkHypothesis, explain
 from compvis.learning.ink_model import InkModel, posterior
 from compvis.learning.ink_options import HANDWRITING, InkOptions
 from compvis.learning.ink_prior import draw_background, learn_prior
@@ -31,52 +28,13 @@ from compvis.parsing.ink_image import NoInkError, to_ink
 from compvis.parsing.ink_shape import describe
 from compvis.parsing.match import MatchSettings
 from compvis.parsing.other_ink import OtherInk
-from compvis.parsing.parser import RefineSettings, parse_as, smaller_prior, to_strokes
+from compvis.parsing.parser import RefineSettings, smaller_prior, to_strokes
 from compvis.parsing.parser import parse_strokes as decomposed
 from compvis.render.ink import InkRenderer
 from compvis.tree import ParseTree
 
 _FORMAT = "compvis.grammar_classifier"
 _VERSION = 2
-
-
-@dataclass(frozen=True, eq=False)
-class Parse:
-    """What the grammar makes of one image.
-
-    Attributes:
-        image: ink, (H, W), 1 = full ink.
-        label: the class it is parsed as.
-        log_evidence: log p(image | label), nats of independent observations (see ``GrammarClassifier.log_evidence``).
-        tree: strokes and sub-strokes with their values; leaves carry control points in image pixels.
-        scores: (address, name, nats) items of the refined tree's log joint: prior of every node, choices, pixels; and
-            the prior of a turn and of ink left out.
-        rendering: what the tree draws, (H, W).
-        turn: degrees by which the character was found turned, from x (right) towards y (down); small turns are its
-            deformation.
-        left_out: (H, W) bool, ink that is taken to be of something else.
-        residual: image minus rendering.
-        alternatives: the parses as other classes, best first (their own alternatives are empty).
-    """
-
-    image: Float[np.ndarray, "H W"]
-    label: Any
-    log_evidence: float
-    tree: ParseTree
-    scores: tuple[tuple[str, str, float], ...]
-    rendering: Float[np.ndarray, "H W"]
-    turn: float
-    left_out: Bool[np.ndarray, "H W"]
-    alternatives: tuple["Parse", ...] = ()
-
-    @property
-    def residual(self) -> Float[np.ndarray, "H W"]:
-        """Image minus rendering: positive where ink is not explained, negative where ink was drawn in vain."""
-        return self.image - self.rendering
-
-    def to_html(self) -> str:
-        """A self-contained page: pictures, strokes, the tree with its scores, the alternatives."""
-        return parse_page(self)  # pyright: ignore[reportArgumentType] (the protocol is read-only in use)
 
 
 class GrammarClassifier:
@@ -236,44 +194,8 @@ class GrammarClassifier:
         """
         pixels = image.detach().cpu().numpy() if isinstance(image, torch.Tensor) else np.asarray(image)
         checked = self._ready(pixels[None])
-        ink = _with_clear_errors(lambda: to_ink(checked))
-        (hypotheses,) = explain(self.model, ink)
-        evidence = np.asarray(logsumexp([one.by_class for one in hypotheses], axis=0))
-        grammar, parses = self.model.grammar, []
-        for place in np.argsort(-evidence, kind="stable")[: alternatives + 1]:
-            members = self.model.members(self.model.classes[place])
-            chosen = max(hypotheses, key=lambda one: one.by_class[place])
-            best = int(chosen.evidence[members].argmax())
-            template, own = self.model.shapes[members[best]], grammar
-            if chosen.turn:
-                template = template.turned(-chosen.turn)
-                own = grammar.with_template(int(place), best, template.template)
-            found = parse_as(
-                chosen.ink,
-                chosen.upright,
-                own,
-                (int(place), best),
-                template,
-                self.options.match,
-                settings or RefineSettings(),
-            )
-            label, scores = self.classes_[place].item(), (*found.scores, *self._beside(chosen))
-            left_out = (chosen.ink != ink[0]).numpy()
-            rendering, turn = found.rendering.numpy(), 0.0 - chosen.turn
-            parses.append((label, float(evidence[place]), found.tree, scores, rendering, turn, left_out))
-        others = tuple(Parse(ink[0].numpy(), *parse) for parse in parses[1:])
-        return Parse(ink[0].numpy(), *parses[0], alternatives=others)
-
-    def _beside(self, chosen: InkHypothesis) -> list[tuple[str, str, float]]:
-        """Items of a parse's log joint for what is beside the tree: the paper's turn, ink of something else."""
-        items = []
-        if chosen.turn:
-            turned = self.options.temperature * self.options.pose.log_turn(chosen.turn)
-            items.append(("image", f"paper turned by {-chosen.turn:g} degrees", turned))
-        if chosen.left_out:
-            lost = self.options.temperature * self.options.other_ink.log_prior(chosen.left_out)
-            items.append(("image", f"{chosen.left_out:.0%} of the ink left out", lost))
-        return items
+        ink = _with_clear_errors(lambda: to_ink(checked))[0]
+        return parse_ink(self.model, self.classes_, ink, alternatives, settings or RefineSettings())
 
     def sample(
         self, label: Any, n: int = 1, seed: int = 0, spread: float = 0.5
