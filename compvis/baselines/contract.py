@@ -15,9 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from compvis.baselines.augmentation import Deformation, Warp
 from compvis.baselines.preparation import frame_ink
 from compvis.data.check import InputError, check_images, check_labels
+from compvis.networks.warps import Deformation, Warp
 
 _DESCRIPTION = "model.json"
 _TENSORS = "tensors.safetensors"

@@ -9,10 +9,10 @@ from jaxtyping import Float, Int64
 from sklearn.svm import SVC
 from torch import Generator, Tensor
 
-from compvis.baselines.augmentation import HEAVY, Deformation
 from compvis.baselines.calibration import fit_temperature
 from compvis.baselines.contract import Baseline
 from compvis.data.check import InputError
+from compvis.networks.warps import HEAVY, Deformation
 
 KERNELS = ("linear", "rbf")
 

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from compvis.baselines.augmentation import Warp
 from compvis.data.backgrounds import Photographs
+from compvis.networks.warps import Warp
 
 _LUMA = (0.299, 0.587, 0.114)
 

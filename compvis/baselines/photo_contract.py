@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from compvis.baselines.augmentation import Warp
 from compvis.baselines.contract import Baseline, encode_labels
 from compvis.baselines.photo_augmentation import PHOTO, PhotoDeformation, cut_backgrounds, paste_backgrounds
 from compvis.baselines.photographs import frame_photographs
 from compvis.data.backgrounds import Photographs
 from compvis.data.check import InputError
 from compvis.data.check_photographs import check_masks, check_photographs, check_viewpoints
+from compvis.networks.warps import Warp
 
 MASKINGS = ("ignore", "apply", "channel")
 _BACKGROUNDS = 400  # pieces cut once before training

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Generator, Tensor, nn
 
-from compvis.baselines.augmentation import LIGHT, Deformation
 from compvis.baselines.contract import Baseline, encode_labels
 from compvis.baselines.preparation import frame_ink
-from compvis.baselines.training import Progress, build_optimizer, normalise, place_network, seed_layers, train
 from compvis.data.check import InputError, check_images, check_labels
+from compvis.networks.training import Progress, build_optimizer, normalise, place_network, seed_layers, train
+from compvis.networks.warps import LIGHT, Deformation
 
 
 @dataclass(kw_only=True, eq=False)

@@ -1,8 +1,5 @@
-"""One training loop for every network: a number of steps, deformed batches, averaged weights."""
+"""What all networks among the baselines have in common: how they are taught and asked."""
 
-import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -11,15 +8,20 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Generator, Tensor, nn
 
-from compvis.baselines.augmentation import HEAVY, Deformation
 from compvis.baselines.contract import Baseline
 from compvis.baselines.preparation import frame_ink
-from compvis.data.check import InputError, check_images
-
-Progress = Callable[[int, int, float], None]
-"""Called as progress(step, steps, loss)."""
-
-OPTIMIZERS = ("adamw", "sgd")
+from compvis.data.check import check_images
+from compvis.networks.training import (
+    Progress,
+    ask_views,
+    build_optimizer,
+    draw_batches,
+    normalise,
+    place_network,
+    seed_layers,
+    train,
+)
+from compvis.networks.warps import HEAVY, Deformation
 
 
 @dataclass(kw_only=True, eq=False)
@@ -112,17 +114,8 @@ class NetworkClassifier(Baseline):
 
     def _ask_network(self, network: nn.Module, images: Float[Tensor, "n *c S S"]) -> Float[Tensor, "n C"]:
         """Mean log-probability over the views."""
-        network = network.to(images.device)
-        total = network(self._inputs(images)).log_softmax(1)
-        if self.augmentation is None or self.views <= 1:
-            return total
-        deformation = self.augmentation.scaled(self.view_strength)
-        for view in range(1, self.views):
-            # One draw for all pictures of a view, so that an answer does not depend on its batch.
-            generator = torch.Generator(images.device).manual_seed(view)
-            moved = deformation(images, generator, together=True)
-            total = total + network(self._inputs(moved)).log_softmax(1)
-        return total / self.views
+        warp = self.augmentation and self.augmentation.scaled(self.view_strength)
+        return ask_views(network.to(images.device), images, self._inputs, warp, self.views)
 
     def _state(self) -> dict[str, Tensor]:
         return dict(self._network.state_dict())
@@ -136,99 +129,3 @@ class NetworkClassifier(Baseline):
             network = place_network(self._build(len(self.classes_)), torch.device("cpu")).eval()
         network.load_state_dict(state)
         return network
-
-
-def normalise(images: Float[Tensor, "n S S"]) -> Float[Tensor, "n 1 S S"]:
-    """Shift and scale ink to about zero mean and unit variance, the same for every picture."""
-    return ((images - 0.13) / 0.3)[:, None].contiguous(memory_format=torch.channels_last)
-
-
-def place_network(network: nn.Module, device: torch.device) -> nn.Module:
-    """Move a network to a device with channels last, which is a third faster on CPUs."""
-    return network.to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-
-
-def draw_batches(n: int, batch: int, generator: Generator) -> Iterator[Tensor]:
-    """Yield index batches (batch,) for ever: shuffled passes over 0..n-1, one after the other."""
-    pool = torch.empty(0, dtype=torch.int64, device=generator.device)
-    while True:
-        while len(pool) < batch:
-            pool = torch.cat([pool, torch.randperm(n, generator=generator, device=generator.device)])
-        yield pool[:batch]
-        pool = pool[batch:]
-
-
-@contextmanager
-def seed_layers(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed what layers draw by themselves, initial weights and dropout, and leave the global generator be.
-
-    Layers take no generator of their own; everything else in training draws from an explicit one.
-    """
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
-
-
-def build_optimizer(
-    network: nn.Module, kind: str, learning_rate: float, weight_decay: float
-) -> torch.optim.Optimizer:
-    """AdamW or SGD, with weight decay on matrices and filters alone.
-
-    Raises:
-        InputError: an unknown kind.
-    """
-    if kind not in OPTIMIZERS:
-        raise InputError(f"Unknown optimizer {kind!r}: choose one of {', '.join(OPTIMIZERS)}.")
-    groups = [
-        {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    if kind == "sgd":
-        return torch.optim.SGD(groups, lr=learning_rate, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(groups, lr=learning_rate)
-
-
-def train(
-    network: nn.Module,
-    loss_of_batch: Callable[[], Tensor],
-    optimizer: torch.optim.Optimizer,
-    steps: int,
-    average: float,
-    progress: Progress | None = None,
-) -> nn.Module:
-    """Minimise `loss_of_batch()` and leave the network with averaged weights, in evaluation mode.
-
-    The average's decay is capped by (1 + step) / (10 + step), so that the first weights are forgotten.
-    """
-    if steps < 1:
-        raise InputError(f"Training needs at least one step, not {steps}.")
-    averaged = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    peaks = [group["lr"] for group in optimizer.param_groups]
-    network.train()
-    for step in range(steps):
-        for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-            group["lr"] = peak * schedule(step, steps)
-        loss = loss_of_batch()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        _move_average(averaged, network.state_dict(), min(average, (1 + step) / (10 + step)))
-        if progress is not None:
-            progress(step + 1, steps, float(loss.detach()))
-    network.load_state_dict(averaged)
-    return network.eval()
-
-
-def schedule(step: int, steps: int) -> float:
-    """Share of the peak learning rate: linear rise over the first 5%, then a cosine to zero."""
-    rise = max(1, round(0.05 * steps))
-    if step < rise:
-        return (step + 1) / rise
-    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
-
-
-@torch.no_grad()
-def _move_average(averaged: dict[str, Tensor], current: dict[str, Tensor], decay: float) -> None:
-    for name, tensor in averaged.items():
-        if tensor.is_floating_point():
-            tensor.lerp_(current[name], 1 - decay)

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from compvis.baselines.augmentation import Warp
+from compvis.networks.warps import Warp
 
 
 @runtime_checkable

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from compvis.baselines.augmentation import HEAVY
 from compvis.baselines.photo_augmentation import PHOTO
 from compvis.baselines.registry import BASELINES, PHOTO_BASELINES
 from compvis.baselines.search_spaces import SEARCH_SPACES
 from compvis.baselines.tuning import Choice, LogUniform, Uniform, group_params, random_search, resolve_params
+from compvis.networks.warps import HEAVY
 
 SPACE = {"x": Uniform(-1.0, 2.0), "y": LogUniform(0.01, 100.0), "z": Choice(("a", "b", (1, 2)))}
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from compvis.baselines.augmentation import HEAVY, Deformation
+from compvis.networks.warps import HEAVY, Deformation
 
 NONE = HEAVY.scaled(0.0)
 

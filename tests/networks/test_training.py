@@ -5,9 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from compvis.baselines.cnn import CNNClassifier
-from compvis.baselines.training import build_optimizer, draw_batches, schedule, seed_layers, train
 from compvis.data.check import InputError
+from compvis.networks.training import build_optimizer, draw_batches, schedule, seed_layers, train
 
 
 def test_schedule_rises_to_one_and_falls_to_nothing():
@@ -73,27 +72,6 @@ def test_seeding_layers_leaves_the_global_generator_alone():
         second = nn.Linear(4, 4).weight
     assert torch.equal(first, second)
     assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_other_seeds_give_other_networks():
-    images = np.random.default_rng(0).random((6, 16, 16)).astype(np.float32)
-    answers = [
-        CNNClassifier(size=16, width=4, steps=3, batch=4, seed=seed)
-        .fit(images, [0, 1] * 3)
-        .predict_proba(images)
-        for seed in (0, 1)
-    ]
-    assert not np.allclose(answers[0], answers[1])
-
-
-def test_views_are_averaged():
-    images = np.random.default_rng(0).random((6, 16, 16)).astype(np.float32)
-    model = CNNClassifier(size=16, width=4, steps=3, batch=4, views=1).fit(images, [0, 1] * 3)
-    single = model.predict_proba(images)
-    model.views = 4
-    assert not np.allclose(single, model.predict_proba(images), atol=1e-4)
-    model.view_strength = 0.0
-    np.testing.assert_allclose(single, model.predict_proba(images), atol=1e-4)
 
 
 def test_bad_settings_are_refused():

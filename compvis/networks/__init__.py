@@ -1,0 +1,1 @@
+"""Networks and how they are trained: what the recognition of grammars and the baselines share."""
