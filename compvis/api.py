@@ -23,6 +23,7 @@ from compvis.learning.ink_model import InkModel, posterior
 from compvis.learning.ink_options import HANDWRITING, InkOptions
 from compvis.learning.ink_prior import draw_background, learn_prior
 from compvis.learning.ink_state import model_from_state, model_to_state
+from compvis.learning.recognition import Recognition
 from compvis.parsing.evidence import PosePrior
 from compvis.parsing.ink_image import NoInkError, to_ink
 from compvis.parsing.ink_shape import describe
@@ -46,8 +47,9 @@ class GrammarClassifier:
     Args:
         domain: "ink" (handwriting, sketches) or "solids" (photographs of objects; its arguments are those of
             :class:`compvis.api_solids.SolidClassifier`, ``renderer`` among them).
-        prior, pose, match, other_ink: changed fields of the deformation prior, the pose prior, the matcher and of
-            :class:`compvis.parsing.other_ink.OtherInk`, by name.
+        prior, pose, match, other_ink, recognition: changed fields of the deformation prior, the pose prior, the
+            matcher, of :class:`compvis.parsing.other_ink.OtherInk` and of
+            :class:`compvis.learning.recognition.Recognition`, by name.
         device: of the matcher, "cpu" or "cuda".
         options: further fields of :class:`compvis.learning.ink_options.InkOptions` (shortlist, temperature, ...).
 
@@ -77,6 +79,7 @@ class GrammarClassifier:
         pose: Mapping[str, Any] | None = None,
         match: Mapping[str, Any] | None = None,
         other_ink: Mapping[str, Any] | None = None,
+        recognition: Mapping[str, Any] | None = None,
         device: str = "cpu",
         **options: Any,
     ) -> None:
@@ -89,6 +92,7 @@ class GrammarClassifier:
                 pose=PosePrior(**dict(pose or {})),
                 match=MatchSettings(**dict(match or {})),
                 other_ink=OtherInk(**dict(other_ink or {})),
+                recognition=Recognition(**dict(recognition or {})),
                 device=device,
                 **options,
             )
@@ -163,7 +167,7 @@ class GrammarClassifier:
         known = len(self.model.labels)
         classes, targets = encode_labels(merged, known + len(checked))
         model = InkModel(self.options)
-        model.described = self.model.described
+        model.described, model.looks = self.model.described, self.model.looks
         model.labels = targets.numpy()[:known]
         return self._learn(model, classes, checked, targets.numpy()[known:], None)
 
@@ -171,7 +175,8 @@ class GrammarClassifier:
         """log p(image | class), (n, classes), nats, columns ``classes_``.
 
         The two-way evidence (:mod:`compvis.parsing.evidence`) of the ink's points, place and size, as a composite
-        likelihood: ``temperature`` points count as one independent observation.
+        likelihood: ``temperature`` points count as one independent observation. With a recognition network its
+        log-probabilities are added (:meth:`compvis.learning.recognition.Recognizer.pool`).
         """
         checked = self._ready(images)
         return _with_clear_errors(lambda: self.model.log_evidence(checked, progress=progress))

@@ -111,6 +111,8 @@ def test_damaged_models_are_refused_in_one_sentence(named, name, tmp_path):
         ({"pose": {"turn_price": -1.0}}, "PosePrior.turn_price"),
         ({"other_ink": {"rounds": -1}}, "OtherInk.rounds"),
         ({"other_ink": {"pieces": 1}}, "pieces"),
+        ({"recognition": {"steps": -1}}, "recognition.steps"),
+        ({"recognition": {"step": 1}}, "step"),
         ({"short_list": 3}, "short_list"),
     ],
 )
@@ -207,3 +209,17 @@ def test_turns_and_other_ink_are_saved(tmp_path):
     asked = np.roll(draw_shapes(1, seed=3)[0], 2, axis=1)
     asked[:, 15:, :2] = 255
     np.testing.assert_array_equal(back.log_evidence(asked), model.log_evidence(asked))
+
+
+def test_a_recognition_network_is_saved_and_taught_anew(tmp_path):
+    images, labels = draw_shapes(2, seed=0)
+    small = {"steps": 20, "drawings": 20, "width": 4, "views": 2}
+    model = build(recognition=small).fit(images, labels)
+    model.save(tmp_path)
+    back = compvis.load(tmp_path)
+    assert back.options == model.options
+    asked = draw_shapes(1, seed=3)[0]
+    np.testing.assert_array_equal(back.log_evidence(asked), model.log_evidence(asked))
+    assert np.abs(model.log_evidence(asked) - build().fit(images, labels).log_evidence(asked)).max() > 0.1
+    half = build(recognition=small).fit(images[:3], labels[:3]).partial_fit(images[3:], labels[3:])
+    np.testing.assert_array_equal(half.log_evidence(asked), model.log_evidence(asked))

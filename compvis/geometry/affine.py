@@ -1,5 +1,7 @@
 """Affine poses of the plane: a (..., 2, 3) tensor ``[A | t]`` with ``p_parent = A p + t``."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -30,3 +32,9 @@ def scaling(unit: Float[Tensor, "*b"], centre: Float[Tensor, "*b 2"]) -> Float[T
     """The pose that scales by ``unit`` and moves the origin to ``centre``: canonical frame to image frame."""
     eye = torch.eye(2, dtype=centre.dtype, device=centre.device)
     return torch.cat([unit[..., None, None] * eye, centre[..., None]], dim=-1)
+
+
+def rotation(degrees: float) -> Float[Tensor, "2 2"]:
+    """The matrix that turns points of the plane from x (right) towards y (down), float32."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return torch.tensor([[cos, -sin], [sin, cos]], dtype=torch.float32)

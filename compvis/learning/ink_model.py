@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from scipy.special import logsumexp
 from torch import Tensor
@@ -15,7 +16,9 @@ from compvis.learning.ink_hypotheses import explain
 from compvis.learning.ink_options import InkOptions
 from compvis.learning.ink_prior import learn_prior, with_prior
 from compvis.learning.ink_reading import InkReading, stack_of
+from compvis.learning.recognition import Recognizer, teach
 from compvis.parsing.ink_image import to_ink
+from compvis.parsing.ink_look import SIDE, look_at
 from compvis.parsing.ink_shape import InkShape, describe
 
 GREY = 0.01
@@ -44,6 +47,8 @@ class InkModel:
         self.labels = np.zeros(0, dtype=np.int64)
         self.classes = np.zeros(0, dtype=np.int64)
         self.names: tuple[str, ...] = ()
+        self.looks = torch.zeros(0, SIDE, SIDE)
+        self.recognizer: Recognizer | None = None
 
     def learn(self, images: Float[Tensor, "n H W"], labels: np.ndarray, progress=None) -> "InkModel":
         """Add one template an image and learn the deformation prior anew; equal to learning all images at once.
@@ -54,10 +59,11 @@ class InkModel:
             progress: called with the number of images described so far.
         """
         options = self.options
-        described = [list(shapes) for shapes in self.described]
+        described, looks = [list(shapes) for shapes in self.described], list(self.looks)
         for i, one in enumerate(to_ink(images)):
             for shapes, shape in zip(described, self._describe(one, options.prior), strict=True):
                 shapes.append(shape)
+            looks.append(look_at(one, described[0][-1]))
             if progress is not None:
                 progress(i + 1)
         labels = np.concatenate([self.labels, np.asarray(labels)])
@@ -75,7 +81,12 @@ class InkModel:
         known: dict[int, InkShape] = {}
         for one in (shape for shapes in described for shape in shapes):
             known[id(one)] = known.get(id(one)) or with_prior(one, prior)
-        return self.adopt([[known[id(one)] for one in shapes] for shapes in described], labels)
+        self.adopt([[known[id(one)] for one in shapes] for shapes in described], labels)
+        if options.recognition.steps:
+            self.looks = torch.stack(looks)
+            targets = np.searchsorted(self.classes, labels)
+            self.recognizer = teach(self.shapes, self.looks, targets, options.recognition, options.device)
+        return self
 
     def adopt(self, described: Sequence[Sequence[InkShape]], labels: np.ndarray) -> "InkModel":
         """Make shapes the templates and prepare matching.

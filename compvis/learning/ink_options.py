@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from compvis.grammar.deformation import DeformationPrior
+from compvis.learning.recognition import Recognition
 from compvis.parsing.evidence import PosePrior
 from compvis.parsing.match import MatchSettings
 from compvis.parsing.other_ink import OtherInk
@@ -38,6 +39,7 @@ class InkOptions:
     confidence: of probabilities; they are the softmax of the evidence times this. It makes them calibrated from some
     four images a class on; from a single one they are too sure.
     other_ink: ink that may belong to something else than the character.
+    recognition: a network that the grammar teaches and that answers beside the evidence.
     seed: of the background's draw.
     """
 
@@ -57,6 +59,7 @@ class InkOptions:
     temperature: float = 8.0
     confidence: float = 2.0
     other_ink: OtherInk = field(default_factory=OtherInk)
+    recognition: Recognition = field(default_factory=Recognition)
     seed: int = 0
     device: str = "cpu"
 

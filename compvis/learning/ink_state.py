@@ -10,13 +10,15 @@ from torch import Tensor
 from compvis.grammar.ink_state import ink_from_state, ink_to_state
 from compvis.learning.ink_model import InkModel
 from compvis.learning.ink_options import InkOptions
+from compvis.learning.recognition import Recognizer
 from compvis.parsing.ink_shape import InkShape
 
 PER_TEMPLATE = ("centre", "points", "tangents", "widths", "on", "t")
 
 
 def model_to_state(model: InkModel) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The model as (JSON record, tensors): for each reading its grammar and where its templates were seen."""
+    """The model as (JSON record, tensors): for each reading its grammar and where its templates were seen;
+    the recognition network."""
     order = np.concatenate([model.members(c) for c in model.classes])
     record: dict[str, Any] = {"order": order.tolist(), "readings": []}
     tensors: dict[str, Tensor] = {}
@@ -30,6 +32,9 @@ def model_to_state(model: InkModel) -> tuple[dict[str, Any], dict[str, Tensor]]:
             for name in PER_TEMPLATE
         }
         tensors |= {f"{r}/{name}": tensor for name, tensor in (of_grammar | of_shapes).items()}
+    if model.recognizer is not None:
+        tensors["looks"] = model.looks
+        tensors |= {f"recognition/{name}": tensor for name, tensor in model.recognizer.to_state().items()}
     return record, tensors
 
 
@@ -62,4 +67,12 @@ def model_from_state(
         described.append([shapes[i] for i in back])
         model.names = grammar.labels
     described += described[:1] * (len(options.readings) - len(described))
-    return model.adopt(described, labels[back])
+    model.adopt(described, labels[back])
+    if options.recognition.steps:
+        prefix = "recognition/"
+        weights = {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+        model.looks = tensors["looks"]
+        model.recognizer = Recognizer.from_state(
+            weights, len(model.classes), options.recognition, options.device
+        )
+    return model

@@ -1,6 +1,5 @@
 """An ink image as a template (its strokes at rest) and as an observation (points along them), ready to be matched."""
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from compvis.geometry.affine import rotation
 from compvis.grammar.deformation import DeformationPrior, bernstein
 from compvis.grammar.ink import CharacterTemplate, StrokeTemplate, deformation_basis
 from compvis.parsing.bezier import fit_substrokes, sample_beziers
@@ -59,10 +59,7 @@ class InkShape:
 
     def turned(self, degrees: float) -> "InkShape":
         """The same ink on paper that was turned about the image's middle; from x (right) towards y (down)."""
-        angle = math.radians(degrees)
-        matrix = torch.tensor(
-            [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]], dtype=torch.float32
-        )
+        matrix = rotation(degrees)
         strokes = tuple(
             replace(stroke, control_points=stroke.control_points @ matrix.T)
             for stroke in self.template.strokes

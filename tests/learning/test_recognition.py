@@ -1,0 +1,129 @@
+"""The recognition network: what the grammar draws for it, that it learns from that, what its answer does."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import logsumexp
+
+from compvis.learning.ink_hypotheses import explain
+from compvis.learning.ink_model import InkModel
+from compvis.learning.ink_options import InkOptions
+from compvis.learning.recognition import Recognition, Recognizer, draw_lesson, teach
+from compvis.parsing.ink_image import to_ink
+from compvis.parsing.ink_look import SIDE
+from compvis.parsing.match import MatchSettings
+
+SETTINGS = Recognition(steps=80, drawings=120, width=8, batch=32, views=2)
+OPTIONS = InkOptions(match=MatchSettings(points=32, modes=16, steps=6), readings=(0.6,), temperature=4.0)
+FLAG = ([(16, 8), (16, 40)], [(16, 10), (34, 16), (16, 24)])
+GATE = ([(12, 40), (12, 10), (36, 10), (36, 40)], [(12, 24), (36, 24)])
+FORK = ([(24, 40), (24, 24)], [(24, 24), (12, 8)], [(24, 24), (36, 8)])
+
+
+@pytest.fixture(scope="module")
+def images(draw):
+    return torch.from_numpy(np.stack([draw(*one, size=48, pen=3.0) for one in (FLAG, GATE, FORK)]))
+
+
+@pytest.fixture(scope="module")
+def plain(images) -> InkModel:
+    return InkModel(OPTIONS).learn(images, np.arange(3))
+
+
+@pytest.fixture(scope="module")
+def taught(images) -> InkModel:
+    return InkModel(dataclasses.replace(OPTIONS, recognition=SETTINGS)).learn(images, np.arange(3))
+
+
+def test_a_lesson_is_new_exemplars_in_equal_numbers(plain):
+    looks, classes = draw_lesson(plain.shapes, np.arange(3), SETTINGS)
+    assert looks.shape == (3 * 120, SIDE, SIDE)
+    assert classes.bincount().tolist() == [120, 120, 120]
+    assert float(looks.min()) >= 0
+    assert float(looks.max()) <= 1
+    assert float(looks.sum((1, 2)).min()) > 5
+    assert float((looks[0] - looks[119]).abs().sum()) > 5
+    again, _ = draw_lesson(plain.shapes, np.arange(3), SETTINGS)
+    other, _ = draw_lesson(plain.shapes, np.arange(3), dataclasses.replace(SETTINGS, seed=1))
+    assert torch.equal(looks, again)
+    assert not torch.equal(looks, other)
+
+
+def test_templates_share_the_drawings_of_their_class(plain):
+    _, classes = draw_lesson(plain.shapes, np.array([0, 0, 1]), SETTINGS)
+    assert classes.bincount().tolist() == [120, 120]
+
+
+def test_drawings_alone_teach(plain):
+    """Never shown an image: what it knows of the classes it has from the grammar."""
+    settings = dataclasses.replace(SETTINGS, seen=0.0, steps=150)
+    blank = torch.zeros(3, SIDE, SIDE)
+    steps = []
+    found = teach(plain.shapes, blank, np.arange(3), settings, progress=steps.append)
+    asked, classes = draw_lesson(plain.shapes, np.arange(3), dataclasses.replace(settings, seed=9))
+    right = found.log_posterior(asked).argmax(1) == classes.numpy()
+    assert right.mean() > 0.9
+    assert steps == list(range(1, 151))
+
+
+def test_each_look_is_answered_by_itself(taught, plain):
+    looks, _ = draw_lesson(plain.shapes, np.arange(3), dataclasses.replace(SETTINGS, drawings=4))
+    together = taught.recognizer.log_posterior(looks)
+    np.testing.assert_allclose(np.exp(together).sum(1), 1)
+    alone = np.concatenate([taught.recognizer.log_posterior(one[None]) for one in looks])
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+def test_the_network_moves_classes_but_not_what_they_say_together(taught):
+    looks, evidence = taught.looks, np.array([[-3.0, -2.9, -3.1]] * 3)
+    pooled = taught.recognizer.pool(evidence, looks)
+    np.testing.assert_allclose(logsumexp(pooled, axis=1), logsumexp(evidence, axis=1))
+    assert pooled.argmax(1).tolist() == [0, 1, 2]
+    difference = pooled - evidence - taught.recognizer.log_posterior(looks)
+    np.testing.assert_allclose(difference - difference[:, :1], 0, atol=1e-9)
+    silent = Recognizer(taught.recognizer.network, dataclasses.replace(SETTINGS, weight=0.0))
+    np.testing.assert_allclose(silent.pool(evidence, looks), evidence)
+
+
+def test_every_hypothesis_is_looked_at(taught, plain, images):
+    ink = to_ink(images)
+    (before,), (after,) = explain(plain, ink[:1]), explain(taught, ink[:1])
+    np.testing.assert_allclose(after[0].evidence, before[0].evidence)
+    wanted = taught.recognizer.pool(before[0].by_class[None], taught.looks[:1])[0]
+    np.testing.assert_allclose(after[0].by_class, wanted, atol=1e-4)
+
+
+def test_learning_in_parts_is_learning_at_once(taught, images):
+    parts = InkModel(taught.options).learn(images[:2], np.arange(2)).learn(images[2:], np.array([2]))
+    assert torch.equal(parts.looks, taught.looks)
+    np.testing.assert_array_equal(parts.log_evidence(images), taught.log_evidence(images))
+
+
+def test_weights_of_another_network_are_refused(taught):
+    state = taught.recognizer.to_state()
+    back = Recognizer.from_state(state, 3, SETTINGS, "cpu")
+    np.testing.assert_array_equal(
+        back.log_posterior(taught.looks), taught.recognizer.log_posterior(taught.looks)
+    )
+    for classes, width in ((4, 8), (3, 12)):
+        with pytest.raises(ValueError, match="another recognition network"):
+            Recognizer.from_state(state, classes, dataclasses.replace(SETTINGS, width=width), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": -1}, "recognition.steps"),
+        ({"batch": 1}, "recognition.batch"),
+        ({"drawings": 0}, "recognition.drawings"),
+        ({"spreads": ()}, "recognition.spreads"),
+        ({"spreads": (0.5, 0.0)}, "recognition.spreads"),
+        ({"seen": 1.5}, "recognition.seen"),
+        ({"weight": float("nan")}, "recognition.weight"),
+    ],
+)
+def test_bad_settings_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        Recognition(**change)
