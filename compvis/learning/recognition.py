@@ -53,7 +53,7 @@ class Recognition:
     drawings: int = 800
     spreads: Sequence[float] = (0.35, 0.6, 0.8, 1.0)
     seen: float = 0.5
-    weight: float = 1.0
+    weight: float = 0.5
     views: int = 8
     width: int = 24
     batch: int = 64

@@ -81,7 +81,7 @@ def test_the_network_moves_classes_but_not_what_they_say_together(taught):
     pooled = taught.recognizer.pool(evidence, looks)
     np.testing.assert_allclose(logsumexp(pooled, axis=1), logsumexp(evidence, axis=1))
     assert pooled.argmax(1).tolist() == [0, 1, 2]
-    difference = pooled - evidence - taught.recognizer.log_posterior(looks)
+    difference = pooled - evidence - SETTINGS.weight * taught.recognizer.log_posterior(looks)
     np.testing.assert_allclose(difference - difference[:, :1], 0, atol=1e-9)
     silent = Recognizer(taught.recognizer.network, dataclasses.replace(SETTINGS, weight=0.0))
     np.testing.assert_allclose(silent.pool(evidence, looks), evidence)
