@@ -176,7 +176,7 @@ class GrammarClassifier:
 
         The two-way evidence (:mod:`compvis.parsing.evidence`) of the ink's points, place and size, as a composite
         likelihood: ``temperature`` points count as one independent observation. With a recognition network its
-        log-probabilities are added (:meth:`compvis.learning.recognition.Recognizer.pool`).
+        log-probabilities are added (:func:`compvis.learning.recognition.pool`).
         """
         checked = self._ready(images)
         return _with_clear_errors(lambda: self.model.log_evidence(checked, progress=progress))

@@ -11,7 +11,6 @@ from torch import Tensor
 from compvis.inspection.html import parse_page
 from compvis.learning.ink_hypotheses import InkHypothesis, explain
 from compvis.learning.ink_model import InkModel
-from compvis.learning.ink_options import InkOptions
 from compvis.parsing.parser import RefineSettings, parse_as
 from compvis.tree import ParseTree
 
@@ -26,7 +25,7 @@ class Parse:
         log_evidence: log p(image | label), nats of independent observations (see ``GrammarClassifier.log_evidence``).
         tree: strokes and sub-strokes with their values; leaves carry control points in image pixels.
         scores: (address, name, nats) items of the refined tree's log joint: prior of every node, choices, pixels; and
-            the prior of a turn and of ink left out.
+            the prior of a turn and of ink left out, and what the recognition network says.
         rendering: what the tree draws, (H, W).
         turn: degrees by which the character was found turned, from x (right) towards y (down); small turns are its
             deformation.
@@ -93,20 +92,24 @@ def _as_class(model: InkModel, name, place: int, evidence: float, ink, hypothese
         label=name,
         log_evidence=evidence,
         tree=found.tree,
-        scores=(*found.scores, *_beside(model.options, chosen)),
+        scores=(*found.scores, *_beside(model, chosen, place)),
         rendering=found.rendering.numpy(),
         turn=0.0 - chosen.turn,
         left_out=(chosen.ink != ink).numpy(),
     )
 
 
-def _beside(options: InkOptions, chosen: InkHypothesis) -> list[tuple[str, str, float]]:
-    """Items of a parse's log joint for what is beside the tree: the paper's turn, ink of something else."""
-    items = []
+def _beside(model: InkModel, chosen: InkHypothesis, place: int) -> list[tuple[str, str, float]]:
+    """Items of a parse's score for what is beside the tree: the paper's turn, ink of something else, the glance of the
+    recognition network."""
+    options, items = model.options, []
     if chosen.turn:
         turned = options.temperature * options.pose.log_turn(chosen.turn)
         items.append(("image", f"paper turned by {-chosen.turn:g} degrees", turned))
     if chosen.left_out:
         lost = options.temperature * options.other_ink.log_prior(chosen.left_out)
         items.append(("image", f"{chosen.left_out:.0%} of the ink left out", lost))
+    if model.recognizer is not None:
+        glance = options.temperature * options.recognition.weight * float(chosen.glance[place])
+        items.append(("image", "recognition network", glance))
     return items

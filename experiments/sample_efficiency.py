@@ -41,7 +41,7 @@ def main(cfg: DictConfig) -> None:
             done = run.done("row")
             rows = run_subset(lambda: model, data.subset(learn), data.subset(test), test, done, cfg.batch)
             run.collect(rows, len(test) - len(done), summarise_trials, "images")
-            if len(done) < len(test) and hasattr(model, "parse"):
+            if cfg.parses and len(done) < len(test) and hasattr(model, "parse"):
                 parses = {f"row-{row}": model.parse(data.images[row]) for row in test[: cfg.parses]}
                 truths = [str(data.labels[row]) for row in test[: cfg.parses]]
                 sheet = save_figure(parse_sheet(list(parses.values()), truths), run.folder / "parses.png")

@@ -299,3 +299,19 @@ def test_ink_of_something_else_is_left_out_of_a_parse():
     assert parse.left_out.sum() < 20
     assert (parse.residual[beside] > 0.9).all()  # it is not drawn, and so stays in the residual
     assert any(name.endswith("of the ink left out") for _, name, _ in parse.scores)
+
+
+def test_a_parse_says_what_the_recognition_network_says():
+    images, labels = draw_shapes(2, seed=0)
+    small = {"steps": 30, "drawings": 30, "width": 4, "views": 2, "weight": 0.25}
+    taught = build(recognition=small, temperature=4.0).fit(images, labels)
+    parse = taught.parse(draw_shapes(1, seed=6)[0][2], settings=RefineSettings(steps=5))
+    glances = [
+        [nats for _, name, nats in one.scores if name == "recognition network"]
+        for one in (parse, *parse.alternatives)
+    ]
+    assert [len(one) for one in glances] == [1, 1, 1]
+    assert np.exp(np.array(glances) / (4.0 * 0.25)).sum() == pytest.approx(1)
+    assert "recognition network" in parse.to_html()
+    plain = build().fit(images, labels).parse(images[0], settings=RefineSettings(steps=5))
+    assert not any(name == "recognition network" for _, name, _ in plain.scores)

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from compvis.learning.ink_reading import stack_of
+from compvis.learning.recognition import pool
 from compvis.parsing.ink_look import look_at
 from compvis.parsing.ink_shape import InkShape
 from compvis.parsing.match import match, unexplained
@@ -50,11 +51,13 @@ class InkHypothesis:
     view: with ink: (H, W), without what is left out; left_out: its share; turn: degrees that the ink was turned by
     before it was compared, from x (right) towards y (down). evidence: (k,) of the templates, nats. by_class:
     (classes,) as :meth:`InkModel.class_evidence`, what the recognition network adds, and the prior of turn and share.
+    glance: (classes,) log-probabilities of the recognition network, 0 without one.
     """
 
     view: _View
     evidence: np.ndarray
     by_class: np.ndarray
+    glance: np.ndarray
 
     @property
     def ink(self) -> Float[Tensor, "H W"]:
@@ -124,11 +127,14 @@ def _weigh(
         matched = model.match_shapes([view.shapes for view in some], shortlist)
         prior = [options.pose.log_turn(v.turn) + options.other_ink.log_prior(v.left_out) for v in some]
         by_class = model.class_evidence(matched)
+        glance = np.zeros_like(by_class)
         if model.recognizer is not None:
             looks = torch.stack([look_at(view.ink, view.shapes[0], view.turn) for view in some])
-            by_class = model.recognizer.pool(by_class, looks)
+            glance = model.recognizer.log_posterior(looks)
+            by_class = pool(by_class, options.recognition.weight * glance)
         by_class = by_class + np.array(prior)[:, None]
-        weighed += [InkHypothesis(*one) for one in zip(some, matched.evidence, by_class, strict=True)]
+        rows = zip(some, matched.evidence, by_class, glance, strict=True)
+        weighed += [InkHypothesis(*one) for one in rows]
     in_order = iter(weighed)
     return [[next(in_order) for _ in one] for one in views]
 

@@ -96,13 +96,6 @@ class Recognizer:
         ]
         return torch.cat(parts).double().log_softmax(1).cpu().numpy()
 
-    def pool(
-        self, evidence: Float[np.ndarray, "n c"], looks: Float[Tensor, "n S S"]
-    ) -> Float[np.ndarray, "n c"]:
-        """The evidence with its classes weighed by the network, too; what all classes say together stays."""
-        pooled = log_softmax(evidence + self.settings.weight * self.log_posterior(looks), axis=1)
-        return pooled + logsumexp(evidence, axis=1, keepdims=True)
-
     def to_state(self) -> dict[str, Tensor]:
         """The weights by name."""
         return {
@@ -124,6 +117,14 @@ class Recognizer:
         except RuntimeError as error:
             raise ValueError("The weights are of another recognition network.") from error
         return cls(network, settings)
+
+
+def pool(
+    evidence: Float[np.ndarray, "n c"], log_weights: Float[np.ndarray, "n c"]
+) -> Float[np.ndarray, "n c"]:
+    """The evidence with its classes weighed by another opinion, too; what all classes say together stays."""
+    pooled = log_softmax(evidence + log_weights, axis=1)
+    return pooled + logsumexp(evidence, axis=1, keepdims=True)
 
 
 def teach(

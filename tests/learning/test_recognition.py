@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 from compvis.learning.ink_hypotheses import explain
 from compvis.learning.ink_model import InkModel
 from compvis.learning.ink_options import InkOptions
-from compvis.learning.recognition import Recognition, Recognizer, draw_lesson, teach
+from compvis.learning.recognition import Recognition, Recognizer, draw_lesson, pool, teach
 from compvis.parsing.ink_image import to_ink
 from compvis.parsing.ink_look import SIDE
 from compvis.parsing.match import MatchSettings
@@ -76,23 +76,26 @@ def test_each_look_is_answered_by_itself(taught, plain):
     np.testing.assert_allclose(together, alone, atol=1e-4)
 
 
-def test_the_network_moves_classes_but_not_what_they_say_together(taught):
-    looks, evidence = taught.looks, np.array([[-3.0, -2.9, -3.1]] * 3)
-    pooled = taught.recognizer.pool(evidence, looks)
+def test_another_opinion_moves_classes_but_not_what_they_say_together():
+    evidence, opinion = np.array([[-3.0, -2.9, -3.1]] * 3), np.log(np.eye(3) + 0.1)
+    pooled = pool(evidence, opinion)
     np.testing.assert_allclose(logsumexp(pooled, axis=1), logsumexp(evidence, axis=1))
     assert pooled.argmax(1).tolist() == [0, 1, 2]
-    difference = pooled - evidence - SETTINGS.weight * taught.recognizer.log_posterior(looks)
-    np.testing.assert_allclose(difference - difference[:, :1], 0, atol=1e-9)
-    silent = Recognizer(taught.recognizer.network, dataclasses.replace(SETTINGS, weight=0.0))
-    np.testing.assert_allclose(silent.pool(evidence, looks), evidence)
+    difference = pooled - evidence - opinion
+    np.testing.assert_allclose(difference - difference[:, :1], 0, atol=1e-12)
+    np.testing.assert_allclose(pool(evidence, np.zeros((3, 3))), evidence)
 
 
 def test_every_hypothesis_is_looked_at(taught, plain, images):
     ink = to_ink(images)
     (before,), (after,) = explain(plain, ink[:1]), explain(taught, ink[:1])
     np.testing.assert_allclose(after[0].evidence, before[0].evidence)
-    wanted = taught.recognizer.pool(before[0].by_class[None], taught.looks[:1])[0]
+    (glance,) = taught.recognizer.log_posterior(taught.looks[:1])
+    assert glance.argmax() == 0
+    np.testing.assert_allclose(after[0].glance, glance, atol=1e-4)
+    wanted = pool(before[0].by_class[None], SETTINGS.weight * glance[None])[0]
     np.testing.assert_allclose(after[0].by_class, wanted, atol=1e-4)
+    np.testing.assert_allclose(before[0].glance, 0)
 
 
 def test_learning_in_parts_is_learning_at_once(taught, images):
