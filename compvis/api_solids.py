@@ -24,6 +24,7 @@ from compvis.learning.solid_fit import FitSettings
 from compvis.learning.solid_latent import LatentSettings
 from compvis.learning.solid_model import SolidModel
 from compvis.learning.solid_options import SolidOptions
+from compvis.learning.solid_recognition import SolidRecognition
 from compvis.learning.solid_state import solid_from_state, solid_to_state
 from compvis.likelihood.appearance import AppearanceSettings
 from compvis.likelihood.solid_figure import FigureLikelihood
@@ -43,6 +44,7 @@ _GROUPS = {
     "appearance": AppearanceSettings,
     "frame": FrameSettings,
     "figure_ground": FigureGroundSettings,
+    "recognition": SolidRecognition,
 }
 # The first is described by name; what the others taught is in the model.
 _UNSAVED = ("renderer", "photographs")
@@ -62,7 +64,7 @@ class SolidParse:
             their posterior probability.
         tree: object and parts, with their values; leaves carry rotation, centre and size in the world frame.
         scores: (address, name, nats): log prior of every site, and the log likelihoods of the figure and of the edges
-            inside it, tempered and weighted as in the evidence.
+            inside it, tempered and weighted as in the evidence; what the recognition network adds.
         rendering: what the tree draws, (H, W, 3) uint8 on black.
         parts: (H, W) number of the part that owns each pixel, -1 for none; the same number is the same part of
             the category in every picture.
@@ -103,7 +105,7 @@ class SolidClassifier(GrammarClassifier):
             :class:`compvis.render.solids_renderer.SolidRenderer`; another is
             :class:`compvis.render.pytorch3d.PyTorch3DRenderer`.
         options: further fields of :class:`compvis.learning.solid_options.SolidOptions`; of its groups (fit, latent,
-            prior, figure, appearance, frame, figure_ground) the changed fields by name.
+            prior, figure, appearance, frame, figure_ground, recognition) the changed fields by name.
 
     Raises:
         InputError: an option that cannot be used.
@@ -316,7 +318,10 @@ class SolidClassifier(GrammarClassifier):
         edges = model.edges_count(seen) * model.edges_log_prob(seen, found.view)[0, category]
         best = int((found.log_likelihood + edges).argmax())
         parse = self._assemble(picture, seen, evidence, found, best, places[best], view, middle)
-        return replace(parse, scores=(*parse.scores, ("object", "edges", float(edges[best]))))
+        items = [("object", "edges", float(edges[best]))]
+        if model.recognizer is not None:
+            items.append(("object", "recognition network", float(model.recognised(seen)[0, category])))
+        return replace(parse, scores=(*parse.scores, *items))
 
     def _assemble(
         self,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import rotate, zoom
+from scipy.special import logsumexp
 from sklearn.metrics import adjusted_rand_score
 
 import compvis
@@ -240,6 +241,37 @@ def test_saved_and_loaded_models_answer_the_same(model, tmp_path):
     np.testing.assert_array_equal(
         again.log_evidence(images, masks=masks), model.log_evidence(images, masks=masks)
     )
+
+
+def test_a_taught_network_answers_where_whole_objects_are_seen(model, tmp_path):
+    small = {"steps": 60, "drawings": 60, "width": 8, "views": 2, "weight": 1.0}
+    taught = compvis.GrammarClassifier(domain="solids", recognition=small, **QUICK)
+    images, labels, masks, viewpoints = photograph(5, seed=0)
+    taught.fit(images, labels, masks, viewpoints)
+    asked, names, shown, _ = photograph(4, seed=5)
+    plain, pooled = (one.log_evidence(asked, masks=shown) for one in (model, taught))
+    np.testing.assert_allclose(logsumexp(pooled, axis=1), logsumexp(plain, axis=1))
+    opinion = (pooled - plain) - (pooled - plain).max(1, keepdims=True)
+    assert (taught.classes_[opinion.argmax(1)] == names).mean() >= 0.8
+    # Without masks, and of an object that something hides, it knows nothing.
+    np.testing.assert_allclose(taught.log_evidence(asked), model.log_evidence(asked), atol=1e-6)
+    hidden, left = asked.copy(), shown.copy()
+    hidden[:, :, : SIDE // 2] = (90, 90, 90)
+    left[:, :, : SIDE // 2] = False
+    silent, evidence = (one.log_evidence(hidden, masks=left) for one in (taught, model))
+    np.testing.assert_allclose(silent, evidence, atol=1e-6)
+    parse = taught.parse(asked[0], shown[0], alternatives=2, steps=2)
+    glances = [
+        nats
+        for one in (parse, *parse.alternatives)
+        for _, name, nats in one.scores
+        if name == "recognition network"
+    ]
+    assert np.exp(glances).sum() == pytest.approx(1)
+    taught.save(tmp_path / "model")
+    again = compvis.load(tmp_path / "model")
+    assert again.options == taught.options
+    np.testing.assert_array_equal(again.log_evidence(asked, masks=shown), pooled)
 
 
 def test_another_renderer_draws_the_same_grammar_and_is_saved_with_it(model, tmp_path):

@@ -117,7 +117,7 @@ def compose_scenes(
     flip = draw() < 0.5
     own, colour = torch.where(flip, plain.flip(3), plain), torch.where(flip, colour.flip(3), colour)
     figure = torch.where(flip, figure.flip(3), figure)
-    thing = _recolour(colour, draw, happens(settings.recoloured))
+    thing = recolour(colour, draw, happens(settings.recoloured))
     opacity = torch.where(draw() < 0.3, draw(), 1.0) * happens(settings.before)
     far = piece()
     ground = torch.lerp(own, torch.where(draw() < 0.5, far.flip(3), far), opacity)
@@ -141,7 +141,7 @@ def compose_scenes(
     return picture + 0.02 * draw() * noise, labels
 
 
-def _recolour(
+def recolour(
     colour: Float[Tensor, "n 3 S S"], draw: Callable[..., Tensor], changed: Float[Tensor, "n 1 1 1"]
 ) -> Float[Tensor, "n 3 S S"]:
     """Other hue, chroma and lightness where ``changed``."""

@@ -16,6 +16,7 @@ from compvis.learning.ink_hypotheses import explain
 from compvis.learning.ink_options import InkOptions
 from compvis.learning.ink_prior import learn_prior, with_prior
 from compvis.learning.ink_reading import InkReading, stack_of
+from compvis.learning.ink_recognition import INK_SIGHT, draw_ink_lesson
 from compvis.learning.recognition import Recognizer, teach
 from compvis.parsing.ink_image import to_ink
 from compvis.parsing.ink_look import SIDE, look_at
@@ -85,7 +86,9 @@ class InkModel:
         if options.recognition.steps:
             self.looks = torch.stack(looks)
             targets = np.searchsorted(self.classes, labels)
-            self.recognizer = teach(self.shapes, self.looks, targets, options.recognition, options.device)
+            drawn = draw_ink_lesson(self.shapes, targets, options.recognition)
+            seen = self.looks, torch.from_numpy(targets)
+            self.recognizer = teach(drawn, seen, options.recognition, INK_SIGHT, options.device)
         return self
 
     def adopt(self, described: Sequence[Sequence[InkShape]], labels: np.ndarray) -> "InkModel":

@@ -10,6 +10,7 @@ from torch import Tensor
 from compvis.grammar.ink_state import ink_from_state, ink_to_state
 from compvis.learning.ink_model import InkModel
 from compvis.learning.ink_options import InkOptions
+from compvis.learning.ink_recognition import INK_SIGHT
 from compvis.learning.recognition import Recognizer
 from compvis.parsing.ink_shape import InkShape
 
@@ -34,7 +35,7 @@ def model_to_state(model: InkModel) -> tuple[dict[str, Any], dict[str, Tensor]]:
         tensors |= {f"{r}/{name}": tensor for name, tensor in (of_grammar | of_shapes).items()}
     if model.recognizer is not None:
         tensors["looks"] = model.looks
-        tensors |= {f"recognition/{name}": tensor for name, tensor in model.recognizer.to_state().items()}
+        tensors |= model.recognizer.to_state()
     return record, tensors
 
 
@@ -69,10 +70,8 @@ def model_from_state(
     described += described[:1] * (len(options.readings) - len(described))
     model.adopt(described, labels[back])
     if options.recognition.steps:
-        prefix = "recognition/"
-        weights = {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
         model.looks = tensors["looks"]
         model.recognizer = Recognizer.from_state(
-            weights, len(model.classes), options.recognition, options.device
+            tensors, len(model.classes), options.recognition, INK_SIGHT, options.device
         )
     return model

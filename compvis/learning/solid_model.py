@@ -14,6 +14,7 @@ from torch import Tensor
 from compvis.geometry.cameras import viewpoint_rotation
 from compvis.grammar.solid import SolidCategory, SolidGrammar, SolidTemplate
 from compvis.learning.figure_ground import learn_figure_ground
+from compvis.learning.recognition import Recognizer, pool, teach
 from compvis.learning.solid_fit import (
     Leaves,
     Poses,
@@ -28,6 +29,7 @@ from compvis.learning.solid_fit import (
 from compvis.learning.solid_groups import group_pictures
 from compvis.learning.solid_latent import infer_viewpoints
 from compvis.learning.solid_options import SolidOptions
+from compvis.learning.solid_recognition import SOLID_SIGHT, draw_solid_lesson, look_at_objects
 from compvis.learning.solid_shared import learn_shared
 from compvis.learning.solid_variants import recombine, stretch_object
 from compvis.likelihood.appearance import AppearanceField, AppearanceMaps, learned_share, trust
@@ -36,6 +38,9 @@ from compvis.likelihood.solid_colour import ColourPredictive, learn_colours
 from compvis.parsing.solid_frame import settle
 from compvis.parsing.solid_image import SolidViews, Surroundings, frame_scenes, to_lab, view_photographs
 from compvis.parsing.solid_library import ViewLibrary
+
+DRAWN_SOFTNESS = 0.6
+"""Blur of what is drawn for the recognition network, working pixels."""
 
 
 class SolidModel:
@@ -46,6 +51,7 @@ class SolidModel:
         colours: predictive density of each category's mean colour.
         appearance: edges inside each category's figures, over viewpoints.
         surroundings: what was learned of backgrounds and occluders.
+        recognizer: a network that the grammar taught; None without one.
         library: every template from all around, drawn when first needed.
     """
 
@@ -56,6 +62,7 @@ class SolidModel:
     def __init__(self, options: SolidOptions) -> None:
         self.options = options
         self.surroundings = Surroundings()
+        self.recognizer: Recognizer | None = None
         self._library: ViewLibrary | None = None
         self._maps: AppearanceMaps | None = None
         # A parse asks for the scores of the same photograph several times.
@@ -183,13 +190,17 @@ class SolidModel:
             len(categories),
         )
         self._library, self._maps, self._scored = None, None, None
+        if self.options.recognition.steps:
+            drawn = draw_solid_lesson(self.grammar, self.render(DRAWN_SOFTNESS), self.options.recognition)
+            lesson = look_at_objects(seen), torch.from_numpy(labels)
+            self.recognizer = teach(drawn, lesson, self.options.recognition, SOLID_SIGHT)
         return view, spread
 
     def log_evidence(self, seen: SolidViews) -> Float[np.ndarray, "n c"]:
         """log p(figure, edges inside it, mean colour | category), nats of independent observations.
 
         The likelihood of figure and edges is summed over alternatives and viewpoints (uniform over the upper half of
-        the sphere); the colour's is a Student t.
+        the sphere); the colour's is a Student t. The recognition network's opinion is pooled with it.
         """
         scores = self._proposal_scores(seen)
         found = torch.stack(
@@ -199,7 +210,17 @@ class SolidModel:
             ],
             1,
         )
-        return (found + self._colour_scores(seen)).double().numpy()
+        return pool((found + self._colour_scores(seen)).double().numpy(), self.recognised(seen))
+
+    def recognised(self, seen: SolidViews) -> Float[np.ndarray, "n c"]:
+        """What the recognition network adds, nats: its weighted log-probabilities of the categories.
+
+        It knows whole objects only: where a mask is missing, or something may hide parts, it says nothing.
+        """
+        if self.recognizer is None:
+            return np.zeros((len(seen), len(self.grammar.categories)))
+        found = self.recognizer.log_posterior(look_at_objects(seen))
+        return self.options.recognition.weight * found * seen.clear.numpy()[:, None]
 
     def propose(self, seen: SolidViews, category: int, count: int) -> list[tuple[float, int, int]]:
         """The best (log score, template, viewpoint) of one photograph (n = 1) in a category."""

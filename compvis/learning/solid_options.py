@@ -7,6 +7,7 @@ from compvis.grammar.solid import SolidPrior
 from compvis.learning.figure_ground import FigureGroundSettings
 from compvis.learning.solid_fit import FitSettings
 from compvis.learning.solid_latent import LatentSettings
+from compvis.learning.solid_recognition import SolidRecognition
 from compvis.likelihood.appearance import AppearanceSettings
 from compvis.likelihood.solid_figure import FigureLikelihood
 from compvis.parsing.solid_frame import FrameSettings
@@ -19,7 +20,7 @@ class SolidOptions:
     """All settings of :class:`compvis.learning.solid_model.SolidModel`.
 
     Args:
-        fit, latent, prior, figure, appearance, frame, figure_ground: see their classes.
+        fit, latent, prior, figure, appearance, frame, figure_ground, recognition: see their classes.
         photographs: of other things, to learn figure and ground from, for answers without masks; without them
             the figure is told from the colours of a picture's rim, which serves plain backgrounds.
         renderer: draws the leaves; any renderer of solids with ``with_softness``.
@@ -43,6 +44,7 @@ class SolidOptions:
     appearance: AppearanceSettings = field(default_factory=AppearanceSettings)
     frame: FrameSettings = field(default_factory=FrameSettings)
     figure_ground: FigureGroundSettings = field(default_factory=FigureGroundSettings)
+    recognition: SolidRecognition = field(default_factory=SolidRecognition)
     photographs: Photographs | None = None
     renderer: SceneRenderer = field(default_factory=SolidRenderer)
     alternatives: int = 3

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from compvis.grammar.solid import SolidCategory, SolidGrammar, SolidTemplate
+from compvis.learning.recognition import Recognizer
 from compvis.learning.solid_model import SolidModel
 from compvis.learning.solid_options import SolidOptions
+from compvis.learning.solid_recognition import SOLID_SIGHT
 from compvis.likelihood.appearance import AppearanceField
 from compvis.likelihood.backdrop import Backdrop
 from compvis.likelihood.solid_colour import ColourPredictive
@@ -35,6 +37,8 @@ def solid_to_state(model: SolidModel) -> tuple[dict[str, Any], dict[str, Tensor]
         tensors["backdrop"] = around.backdrop.histogram.contiguous()
     if around.net is not None:
         tensors |= {f"net/{name}": value.contiguous() for name, value in around.net.state_dict().items()}
+    if model.recognizer is not None:
+        tensors |= model.recognizer.to_state()
     record = {
         "counts": [list(one.counts) for one in model.grammar.categories],
         "freedom": [one.freedom for one in model.colours],
@@ -75,4 +79,6 @@ def solid_from_state(
         except RuntimeError as error:
             raise ValueError(f"The network of figure and ground does not fit: {error}") from error
     model.surroundings = Surroundings(backdrop, net)
+    if options.recognition.steps:
+        model.recognizer = Recognizer.from_state(tensors, len(categories), options.recognition, SOLID_SIGHT)
     return model

@@ -10,7 +10,8 @@ from scipy.special import logsumexp
 from compvis.learning.ink_hypotheses import explain
 from compvis.learning.ink_model import InkModel
 from compvis.learning.ink_options import InkOptions
-from compvis.learning.recognition import Recognition, Recognizer, draw_lesson, pool, teach
+from compvis.learning.ink_recognition import INK_SIGHT, draw_ink_lesson
+from compvis.learning.recognition import Recognition, Recognizer, pool, teach
 from compvis.parsing.ink_image import to_ink
 from compvis.parsing.ink_look import SIDE
 from compvis.parsing.match import MatchSettings
@@ -38,38 +39,39 @@ def taught(images) -> InkModel:
 
 
 def test_a_lesson_is_new_exemplars_in_equal_numbers(plain):
-    looks, classes = draw_lesson(plain.shapes, np.arange(3), SETTINGS)
+    looks, classes = draw_ink_lesson(plain.shapes, np.arange(3), SETTINGS)
     assert looks.shape == (3 * 120, SIDE, SIDE)
     assert classes.bincount().tolist() == [120, 120, 120]
     assert float(looks.min()) >= 0
     assert float(looks.max()) <= 1
     assert float(looks.sum((1, 2)).min()) > 5
     assert float((looks[0] - looks[119]).abs().sum()) > 5
-    again, _ = draw_lesson(plain.shapes, np.arange(3), SETTINGS)
-    other, _ = draw_lesson(plain.shapes, np.arange(3), dataclasses.replace(SETTINGS, seed=1))
+    again, _ = draw_ink_lesson(plain.shapes, np.arange(3), SETTINGS)
+    other, _ = draw_ink_lesson(plain.shapes, np.arange(3), dataclasses.replace(SETTINGS, seed=1))
     assert torch.equal(looks, again)
     assert not torch.equal(looks, other)
 
 
 def test_templates_share_the_drawings_of_their_class(plain):
-    _, classes = draw_lesson(plain.shapes, np.array([0, 0, 1]), SETTINGS)
+    _, classes = draw_ink_lesson(plain.shapes, np.array([0, 0, 1]), SETTINGS)
     assert classes.bincount().tolist() == [120, 120]
 
 
 def test_drawings_alone_teach(plain):
     """Never shown an image: what it knows of the classes it has from the grammar."""
     settings = dataclasses.replace(SETTINGS, seen=0.0, steps=150)
-    blank = torch.zeros(3, SIDE, SIDE)
+    blank = torch.zeros(3, SIDE, SIDE), torch.arange(3)
+    drawn = draw_ink_lesson(plain.shapes, np.arange(3), settings)
     steps = []
-    found = teach(plain.shapes, blank, np.arange(3), settings, progress=steps.append)
-    asked, classes = draw_lesson(plain.shapes, np.arange(3), dataclasses.replace(settings, seed=9))
+    found = teach(drawn, blank, settings, INK_SIGHT, progress=steps.append)
+    asked, classes = draw_ink_lesson(plain.shapes, np.arange(3), dataclasses.replace(settings, seed=9))
     right = found.log_posterior(asked).argmax(1) == classes.numpy()
     assert right.mean() > 0.9
     assert steps == list(range(1, 151))
 
 
 def test_each_look_is_answered_by_itself(taught, plain):
-    looks, _ = draw_lesson(plain.shapes, np.arange(3), dataclasses.replace(SETTINGS, drawings=4))
+    looks, _ = draw_ink_lesson(plain.shapes, np.arange(3), dataclasses.replace(SETTINGS, drawings=4))
     together = taught.recognizer.log_posterior(looks)
     np.testing.assert_allclose(np.exp(together).sum(1), 1)
     alone = np.concatenate([taught.recognizer.log_posterior(one[None]) for one in looks])
@@ -106,13 +108,13 @@ def test_learning_in_parts_is_learning_at_once(taught, images):
 
 def test_weights_of_another_network_are_refused(taught):
     state = taught.recognizer.to_state()
-    back = Recognizer.from_state(state, 3, SETTINGS, "cpu")
+    back = Recognizer.from_state(state, 3, SETTINGS, INK_SIGHT)
     np.testing.assert_array_equal(
         back.log_posterior(taught.looks), taught.recognizer.log_posterior(taught.looks)
     )
     for classes, width in ((4, 8), (3, 12)):
         with pytest.raises(ValueError, match="another recognition network"):
-            Recognizer.from_state(state, classes, dataclasses.replace(SETTINGS, width=width), "cpu")
+            Recognizer.from_state(state, classes, dataclasses.replace(SETTINGS, width=width), INK_SIGHT)
 
 
 @pytest.mark.parametrize(
