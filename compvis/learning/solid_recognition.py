@@ -36,7 +36,7 @@ class SolidRecognition(Recognition):
 
     drawings: int = 300
     spreads: Sequence[float] = (0.7,)
-    weight: float = 2.0
+    weight: float = 3.0
     views: int = 4
     batch: int = 32
 
