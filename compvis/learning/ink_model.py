@@ -16,7 +16,7 @@ from compvis.learning.ink_hypotheses import explain
 from compvis.learning.ink_options import InkOptions
 from compvis.learning.ink_prior import learn_prior, with_prior
 from compvis.learning.ink_reading import InkReading, stack_of
-from compvis.learning.ink_recognition import INK_SIGHT, draw_ink_lesson
+from compvis.learning.ink_recognition import draw_ink_lesson, ink_sight
 from compvis.learning.recognition import Recognizer, teach
 from compvis.parsing.ink_image import to_ink
 from compvis.parsing.ink_look import SIDE, look_at
@@ -88,7 +88,9 @@ class InkModel:
             targets = np.searchsorted(self.classes, labels)
             drawn = draw_ink_lesson(self.shapes, targets, options.recognition)
             seen = self.looks, torch.from_numpy(targets)
-            self.recognizer = teach(drawn, seen, options.recognition, INK_SIGHT, options.device)
+            self.recognizer = teach(
+                drawn, seen, options.recognition, ink_sight(options.recognition), options.device
+            )
         return self
 
     def adopt(self, described: Sequence[Sequence[InkShape]], labels: np.ndarray) -> "InkModel":

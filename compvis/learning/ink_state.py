@@ -10,7 +10,7 @@ from torch import Tensor
 from compvis.grammar.ink_state import ink_from_state, ink_to_state
 from compvis.learning.ink_model import InkModel
 from compvis.learning.ink_options import InkOptions
-from compvis.learning.ink_recognition import INK_SIGHT
+from compvis.learning.ink_recognition import ink_sight
 from compvis.learning.recognition import Recognizer
 from compvis.parsing.ink_shape import InkShape
 
@@ -72,6 +72,6 @@ def model_from_state(
     if options.recognition.steps:
         model.looks = tensors["looks"]
         model.recognizer = Recognizer.from_state(
-            tensors, len(model.classes), options.recognition, INK_SIGHT, options.device
+            tensors, len(model.classes), options.recognition, ink_sight(options.recognition), options.device
         )
     return model

@@ -37,6 +37,7 @@ class Recognition:
     steps: of its training; 0: there is none. drawings: new exemplars of each class that the grammar draws for it.
     spreads: shares of the prior's standard deviations that they are drawn with, equally many with each. seen: share of
     the pictures of a step that are the training images themselves. Both are warped anew each time they are shown.
+    other_ink: share of the pictures of a step (of ink) with ink of something else in them; pieces: most of them in one.
     weight: observations that its answer counts as beside the evidence (``temperature`` of ink and of figures). views:
     slightly warped looks at an image whose answers are averaged. width: channels of the first stage. batch: pictures
     a step. seed: of drawings, warps and initial weights.
@@ -46,6 +47,8 @@ class Recognition:
     drawings: int = 800
     spreads: Sequence[float] = (0.35, 0.6, 0.8, 1.0)
     seen: float = 0.5
+    other_ink: float = 0.0
+    pieces: int = 3
     weight: float = 0.5
     views: int = 8
     width: int = 24
@@ -54,15 +57,23 @@ class Recognition:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spreads", tuple(float(one) for one in self.spreads))
-        for name, least in (("steps", 0), ("drawings", 1), ("views", 1), ("width", 1), ("batch", 2)):
+        for name, least in (
+            ("steps", 0),
+            ("drawings", 1),
+            ("pieces", 1),
+            ("views", 1),
+            ("width", 1),
+            ("batch", 2),
+        ):
             value = getattr(self, name)
             if value != int(value) or value < least:
                 raise ValueError(f"recognition.{name} must be a whole number from {least} on, not {value}.")
             object.__setattr__(self, name, int(value))
         if not self.spreads or not all(0 < one < np.inf for one in self.spreads):
             raise ValueError(f"recognition.spreads must hold shares above 0, not {self.spreads}.")
-        if not 0 <= self.seen <= 1:
-            raise ValueError(f"recognition.seen must lie in [0, 1], not {self.seen}.")
+        for name in ("seen", "other_ink"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"recognition.{name} must lie in [0, 1], not {getattr(self, name)}.")
         if not 0 <= self.weight < np.inf:
             raise ValueError(f"recognition.weight must be finite and not below 0, not {self.weight}.")
 

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 from compvis.learning.ink_hypotheses import explain
 from compvis.learning.ink_model import InkModel
 from compvis.learning.ink_options import InkOptions
-from compvis.learning.ink_recognition import INK_SIGHT, draw_ink_lesson
+from compvis.learning.ink_recognition import draw_ink_lesson, ink_sight, lay_other_ink
 from compvis.learning.recognition import Recognition, Recognizer, pool, teach
 from compvis.parsing.ink_image import to_ink
 from compvis.parsing.ink_look import SIDE
@@ -63,11 +63,36 @@ def test_drawings_alone_teach(plain):
     blank = torch.zeros(3, SIDE, SIDE), torch.arange(3)
     drawn = draw_ink_lesson(plain.shapes, np.arange(3), settings)
     steps = []
-    found = teach(drawn, blank, settings, INK_SIGHT, progress=steps.append)
+    found = teach(drawn, blank, settings, ink_sight(SETTINGS), progress=steps.append)
     asked, classes = draw_ink_lesson(plain.shapes, np.arange(3), dataclasses.replace(settings, seed=9))
     right = found.log_posterior(asked).argmax(1) == classes.numpy()
     assert right.mean() > 0.9
     assert steps == list(range(1, 151))
+
+
+def test_other_ink_is_laid_into_a_share_of_the_lesson(plain):
+    looks, _ = draw_ink_lesson(plain.shapes, np.arange(3), SETTINGS)
+    generator = torch.Generator().manual_seed(0)
+    laid = lay_other_ink(looks, 0.5, 3, generator)
+    assert laid.shape == looks.shape
+    assert float(laid.max()) <= 1 + 1e-5
+    grew = laid.sum((1, 2)) - looks.sum((1, 2))
+    same = (laid - looks).abs().amax((1, 2)) < 1e-4
+    assert 0.45 < float(same.float().mean()) < 0.7  # some pieces are of paper
+    assert float(grew[~same].median()) > 1
+    torch.testing.assert_close(lay_other_ink(looks, 0.0, 3, generator), looks, atol=1e-4, rtol=0)
+
+
+def test_a_look_with_other_ink_is_in_the_frame_of_all_of_it(draw):
+    from compvis.learning.ink_recognition import _frame
+
+    middle = torch.from_numpy(draw([(10, 14), (18, 14)], [(14, 10), (14, 18)], size=SIDE, pen=2.0))
+    looks = middle.expand(64, -1, -1)
+    laid = lay_other_ink(looks, 1.0, 3, torch.Generator().manual_seed(1))
+    (centre, spread), (new_centre, new_spread) = _frame(looks), _frame(laid)
+    assert float((new_centre - centre).norm(dim=1).max()) < 0.1
+    assert float((new_spread / spread - 1).abs().max()) < 0.25
+    assert float((laid - looks).abs().amax((1, 2)).median()) > 0.3
 
 
 def test_each_look_is_answered_by_itself(taught, plain):
@@ -108,13 +133,15 @@ def test_learning_in_parts_is_learning_at_once(taught, images):
 
 def test_weights_of_another_network_are_refused(taught):
     state = taught.recognizer.to_state()
-    back = Recognizer.from_state(state, 3, SETTINGS, INK_SIGHT)
+    back = Recognizer.from_state(state, 3, SETTINGS, ink_sight(SETTINGS))
     np.testing.assert_array_equal(
         back.log_posterior(taught.looks), taught.recognizer.log_posterior(taught.looks)
     )
     for classes, width in ((4, 8), (3, 12)):
         with pytest.raises(ValueError, match="another recognition network"):
-            Recognizer.from_state(state, classes, dataclasses.replace(SETTINGS, width=width), INK_SIGHT)
+            Recognizer.from_state(
+                state, classes, dataclasses.replace(SETTINGS, width=width), ink_sight(SETTINGS)
+            )
 
 
 @pytest.mark.parametrize(
@@ -126,6 +153,8 @@ def test_weights_of_another_network_are_refused(taught):
         ({"spreads": ()}, "recognition.spreads"),
         ({"spreads": (0.5, 0.0)}, "recognition.spreads"),
         ({"seen": 1.5}, "recognition.seen"),
+        ({"other_ink": -0.5}, "recognition.other_ink"),
+        ({"pieces": 0}, "recognition.pieces"),
         ({"weight": float("nan")}, "recognition.weight"),
     ],
 )
