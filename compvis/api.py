@@ -50,7 +50,7 @@ class GrammarClassifier:
         prior, pose, match, other_ink, recognition: changed fields of the deformation prior, the pose prior, the
             matcher, of :class:`compvis.parsing.other_ink.OtherInk` and of
             :class:`compvis.learning.recognition.Recognition`, by name.
-        device: of the matcher, "cpu" or "cuda".
+        device: of the matcher and of the recognition network, "cpu" or "cuda".
         options: further fields of :class:`compvis.learning.ink_options.InkOptions` (shortlist, temperature, ...).
 
     Raises:
@@ -142,7 +142,7 @@ class GrammarClassifier:
 
         Args:
             images, labels: n labelled images of at least two classes.
-            progress: called with the number of images described so far.
+            progress: called with the number of images described so far; a recognition network is taught after that.
 
         Raises:
             InputError: images or labels that cannot be used, an image without ink, or fewer than two classes.

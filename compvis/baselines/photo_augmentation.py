@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor
 
@@ -54,13 +53,9 @@ class PhotoDeformation(Warp):
             together: one draw for all pictures.
         """
         draws = 1 if together else len(images)
-        grid = self.draw_grid(images[:draws], generator)
-        mirrored = _uniform(draws, 1, images, generator)[:, :, None] < self.flip
-        grid = torch.where(mirrored[..., None], grid * grid.new_tensor([-1.0, 1.0]), grid)
-        grid = grid.expand(len(images), -1, -1, -1)
-        # The edge of a photograph continues beyond it, which an object does not; a mask of ones means "unknown".
-        colour = F.grid_sample(images[:, :3], grid, padding_mode="border", align_corners=False)
-        cover = F.grid_sample(images[:, 3:], grid, align_corners=False)
+        moved = self.move_photographs(images, generator, draws, self.flip)
+        colour, cover = moved[:, :3], moved[:, 3:]
+        # A mask of ones means "unknown".
         everywhere = images[:, 3:].amin((2, 3), keepdim=True) >= 1
         cover = torch.where(everywhere, torch.ones_like(cover), cover)
         return torch.cat([self._relight(colour, draws, generator), cover], 1)

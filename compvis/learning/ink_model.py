@@ -64,7 +64,8 @@ class InkModel:
         for i, one in enumerate(to_ink(images)):
             for shapes, shape in zip(described, self._describe(one, options.prior), strict=True):
                 shapes.append(shape)
-            looks.append(look_at(one, described[0][-1]))
+            if options.recognition.steps:
+                looks.append(look_at(one, described[0][-1]))
             if progress is not None:
                 progress(i + 1)
         labels = np.concatenate([self.labels, np.asarray(labels)])

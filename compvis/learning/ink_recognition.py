@@ -14,8 +14,8 @@ from compvis.grammar.values import sample_values
 from compvis.learning.recognition import Recognition, Sight
 from compvis.networks.training import normalise
 from compvis.networks.warps import HEAVY
-from compvis.parsing.ink_look import LEAST_UNIT, look_at_leaves
-from compvis.parsing.ink_shape import InkShape
+from compvis.parsing.ink_look import look_at_leaves
+from compvis.parsing.ink_shape import InkShape, least_unit
 from compvis.parsing.parser import smaller_prior
 
 _WINDOW = (0.12, 0.37)  # half sides of what is cut out of another look, in half sides of a look
@@ -79,7 +79,7 @@ def _frame(looks: Float[Tensor, "n S S"]) -> tuple[Float[Tensor, "n 2"], Float[T
     columns, rows = share.sum(1), share.sum(2)
     middle = torch.stack([columns @ line, rows @ line], 1)
     squared = columns @ line**2 + rows @ line**2 - middle.square().sum(1)
-    return middle, squared.clamp_min((2 * LEAST_UNIT / side) ** 2).sqrt()
+    return middle, squared.clamp_min(1 / side**2).sqrt()  # half a pixel at least
 
 
 def _resample(looks: Float[Tensor, "n S S"], pose: Float[Tensor, "n 2 3"]) -> Float[Tensor, "n S S"]:
@@ -97,14 +97,26 @@ def draw_ink_lesson(
         targets: their classes, 0, 1, ...
     """
     generator = torch.Generator().manual_seed(settings.seed)
-    looks, classes = [], []
-    for shape, target in zip(shapes, targets.tolist(), strict=True):
-        own = int((targets == target).sum())
-        each = max(1, round(settings.drawings / own / len(settings.spreads)))
+    looks, classes, asked = [], [], _share_out(targets, settings)
+    for shape, target, counts in zip(shapes, targets.tolist(), asked.tolist(), strict=True):
         placement = Placement(shape.centre, torch.tensor(shape.unit))
-        for spread in settings.spreads:
+        for spread, each in zip(settings.spreads, counts, strict=True):
+            if not each:
+                continue
             template = shape.template.with_prior(smaller_prior(shape.template.prior, spread))
             values = sample_values(template, each, generator)
-            looks.append(look_at_leaves(place_leaves(template, values, placement)))
+            leaves = place_leaves(template, values, placement)
+            looks.append(look_at_leaves(leaves, template, least_unit(shape.size)))
             classes += [target] * each
     return torch.cat(looks), torch.tensor(classes)
+
+
+def _share_out(targets: Int64[np.ndarray, " k"], settings: Recognition) -> Int64[np.ndarray, "k s"]:
+    """How many drawings of each template with each spread: those of a class are shared evenly."""
+    counts = np.zeros((len(targets), len(settings.spreads)), np.int64)
+    for target in np.unique(targets):
+        own = np.flatnonzero(targets == target)
+        pairs = len(own) * len(settings.spreads)
+        ends = np.arange(pairs + 1) * settings.drawings // pairs
+        counts[own] = np.diff(ends).reshape(len(own), -1)
+    return counts

@@ -12,6 +12,7 @@ from compvis.learning.ink_model import InkModel
 from compvis.learning.ink_options import InkOptions
 from compvis.learning.ink_recognition import ink_sight
 from compvis.learning.recognition import Recognizer
+from compvis.parsing.ink_look import SIDE
 from compvis.parsing.ink_shape import InkShape
 
 PER_TEMPLATE = ("centre", "points", "tangents", "widths", "on", "t")
@@ -71,6 +72,8 @@ def model_from_state(
     model.adopt(described, labels[back])
     if options.recognition.steps:
         model.looks = tensors["looks"]
+        if model.looks.shape != (len(labels), SIDE, SIDE):
+            raise ValueError("The state does not hold one look a template.")
         model.recognizer = Recognizer.from_state(
             tensors, len(model.classes), options.recognition, ink_sight(options.recognition), options.device
         )

@@ -28,6 +28,7 @@ from compvis.networks.training import (
 )
 
 _AT_ONCE = 128  # looks answered together
+_SMOOTHING, _AVERAGE = 0.2, 0.98
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,10 @@ class Recognition:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spreads", tuple(float(one) for one in self.spreads))
-        for name, least in (
-            ("steps", 0),
-            ("drawings", 1),
-            ("pieces", 1),
-            ("views", 1),
-            ("width", 1),
-            ("batch", 2),
-        ):
+        counts = {"steps": 0, "drawings": 1, "pieces": 1, "views": 1, "width": 1, "batch": 2, "seed": 0}
+        for name, least in counts.items():
             value = getattr(self, name)
-            if value != int(value) or value < least:
+            if not isinstance(value, int | float) or not least <= value < np.inf or value != int(value):
                 raise ValueError(f"recognition.{name} must be a whole number from {least} on, not {value}.")
             object.__setattr__(self, name, int(value))
         if not self.spreads or not all(0 < one < np.inf for one in self.spreads):
@@ -94,9 +89,6 @@ class Sight:
     rate: float
     decay: float
     dropout: float
-
-
-_SMOOTHING, _AVERAGE = 0.2, 0.98
 
 
 class Recognizer:
@@ -162,17 +154,19 @@ def teach(
     settings: Recognition,
     sight: Sight,
     device: str = "cpu",
-    progress: Callable[[int], None] | None = None,
 ) -> Recognizer:
     """A network taught by what a grammar drew and by the images that the grammar was learned from.
 
-    Args:
-        progress: called with the number of steps done.
+    Every class has the same part of either, however many looks it has: the network's opinion stands beside a
+    likelihood.
+
+    Raises:
+        ValueError: a lesson whose looks and classes differ in number.
     """
     generator = torch.Generator(device).manual_seed(settings.seed)
     of_seen = round(settings.seen * settings.batch)
-    shares = [(drawn, settings.batch - of_seen), (seen, of_seen)]
-    lessons = [(looks.to(device), classes.to(device), share) for (looks, classes), share in shares if share]
+    parts = [(drawn, settings.batch - of_seen), (seen, of_seen)]
+    lessons = [(*_balance(*lesson, device), share) for lesson, share in parts if share]
     batches = [draw_batches(len(looks), share, generator) for looks, _, share in lessons]
     network = _build(1 + int(seen[1].max()), settings, sight, device)
 
@@ -183,14 +177,22 @@ def teach(
         logits = network(sight.inputs(sight.vary(looks, generator)))
         return F.cross_entropy(logits, classes, label_smoothing=_SMOOTHING)
 
-    def report(step: int, steps: int, loss: float) -> None:
-        if progress is not None:
-            progress(step)
-
     optimizer = build_optimizer(network, "adamw", sight.rate, sight.decay)
     with seed_layers(settings.seed, torch.device(device)):
-        train(network, loss_of_batch, optimizer, settings.steps, _AVERAGE, report)
+        train(network, loss_of_batch, optimizer, settings.steps, _AVERAGE)
     return Recognizer(network, settings, sight)
+
+
+def _balance(looks: Tensor, classes: Tensor, device: str) -> Lesson:
+    """The lesson with the rows of smaller classes repeated until all have as many."""
+    if len(looks) != len(classes):
+        raise ValueError(f"A lesson of {len(looks)} looks has {len(classes)} classes.")
+    rows = [(classes == one).nonzero()[:, 0] for one in classes.unique()]
+    most = max(len(own) for own in rows)
+    if any(len(own) < most for own in rows):
+        chosen = torch.cat([own[torch.arange(most) % len(own)] for own in rows])
+        looks, classes = looks[chosen], classes[chosen]
+    return looks.to(device), classes.to(device)
 
 
 def _build(classes: int, settings: Recognition, sight: Sight, device: str) -> nn.Module:

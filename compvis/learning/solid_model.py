@@ -190,7 +190,8 @@ class SolidModel:
             len(categories),
         )
         self._library, self._maps, self._scored = None, None, None
-        if self.options.recognition.steps:
+        self.recognizer = None
+        if self.options.recognition.steps and bool(seen.whole.any()):
             drawn = draw_solid_lesson(self.grammar, self.render(DRAWN_SOFTNESS), self.options.recognition)
             lesson = look_at_objects(seen), torch.from_numpy(labels)
             self.recognizer = teach(drawn, lesson, self.options.recognition, SOLID_SIGHT)
@@ -215,12 +216,13 @@ class SolidModel:
     def recognised(self, seen: SolidViews) -> Float[np.ndarray, "n c"]:
         """What the recognition network adds, nats: its weighted log-probabilities of the categories.
 
-        It knows whole objects only: where a mask is missing, or something may hide parts, it says nothing.
+        It knows whole objects only: where a mask is missing, cut by the picture's edge, or touched by something in
+        front, it says nothing.
         """
-        if self.recognizer is None:
+        if self.recognizer is None or self.surroundings.backdrop is None:
             return np.zeros((len(seen), len(self.grammar.categories)))
         found = self.recognizer.log_posterior(look_at_objects(seen))
-        return self.options.recognition.weight * found * seen.clear.numpy()[:, None]
+        return self.options.recognition.weight * found * seen.whole.numpy()[:, None]
 
     def propose(self, seen: SolidViews, category: int, count: int) -> list[tuple[float, int, int]]:
         """The best (log score, template, viewpoint) of one photograph (n = 1) in a category."""

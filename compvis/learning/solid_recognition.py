@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from skimage.color import rgb2lab
 from torch import Generator, Tensor
@@ -17,15 +16,15 @@ from compvis.grammar.solid import SolidGrammar, SolidValues, stack_templates
 from compvis.learning.figure_ground import recolour
 from compvis.learning.recognition import Recognition, Sight
 from compvis.networks.warps import Warp
-from compvis.parsing.solid_image import SIDE, SolidViews, box_middles
-from compvis.parsing.solid_library import draw_tokens
+from compvis.parsing.solid_image import SolidViews
+from compvis.parsing.solid_library import draw_centred
 from compvis.render.contract import SceneRenderer
 
 RECOLOURED = 0.6
 """Share of the training pictures that are shown in other colours."""
 
 _WARP = Warp(rotation=9.0, shear=0.06, scale=0.11, stretch=0.074, translation=0.044, elastic=0.0074)
-_SHIFT = _WARP.scaled(0.3)
+_SHIFT, _FLIP = _WARP.scaled(0.3), 0.5
 _LIGHT, _CHROMA, _TINT = 0.1, 0.2, 0.03  # half-widths of every picture's other light
 _AMBIENT = 0.5  # light from everywhere, where the renderer knows light
 
@@ -64,11 +63,8 @@ def draw_solid_lesson(
             )
             turn, height = torch.rand(2, each, generator=generator)
             view = torch.stack([360 * turn, height.asin().rad2deg(), torch.zeros(each)], 1)
-            stacked, middle = stack_templates([template] * each), torch.full((each, 2), SIDE / 2)
-            with torch.no_grad():
-                first = draw_tokens(lit, stacked, values, view, grammar.prior, middle).coverage
-                middle = middle - (box_middles(first) - SIDE / 2)
-                drawn = draw_tokens(lit, stacked, values, view, grammar.prior, middle)
+            stacked = stack_templates([template] * each)
+            drawn, _ = draw_centred(lit, stacked, values, view, grammar.prior)
             rgb = drawn.colour / drawn.coverage[..., None].clamp_min(
                 1e-3
             )  # of the object, without what is behind
@@ -94,7 +90,7 @@ def _vary(looks: Float[Tensor, "n 4 S S"], generator: Generator) -> Float[Tensor
         shape = (len(looks), *(shape or (1, 1, 1)))
         return torch.rand(shape, generator=generator, device=looks.device)
 
-    moved = _move(looks, _WARP, generator, len(looks))
+    moved = _WARP.move_photographs(looks, generator, len(looks), _FLIP)
     colour = recolour(moved[:, :3], draw, (draw() < RECOLOURED).float())
     return torch.cat([_relight(colour, draw), moved[:, 3:]], 1)
 
@@ -103,15 +99,7 @@ def _shift(
     looks: Float[Tensor, "n 4 S S"], generator: Generator, together: bool = False
 ) -> Float[Tensor, "n 4 S S"]:
     """Slightly warped, mirrored or not; all by one draw where ``together``."""
-    return _move(looks, _SHIFT, generator, 1 if together else len(looks))
-
-
-def _move(looks: Tensor, warp: Warp, generator: Generator, draws: int) -> Tensor:
-    grid = warp.draw_grid(looks[:draws], generator)
-    mirrored = torch.rand(draws, 1, 1, 1, generator=generator, device=looks.device) < 0.5
-    grid = torch.where(mirrored, grid * grid.new_tensor([-1.0, 1.0]), grid).expand(len(looks), -1, -1, -1)
-    colour = F.grid_sample(looks[:, :3], grid, padding_mode="border", align_corners=False)
-    return torch.cat([colour, F.grid_sample(looks[:, 3:], grid, align_corners=False)], 1)
+    return _SHIFT.move_photographs(looks, generator, 1 if together else len(looks), _FLIP)
 
 
 def _relight(colour: Float[Tensor, "n 3 S S"], draw) -> Float[Tensor, "n 3 S S"]:

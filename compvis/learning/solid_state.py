@@ -79,6 +79,6 @@ def solid_from_state(
         except RuntimeError as error:
             raise ValueError(f"The network of figure and ground does not fit: {error}") from error
     model.surroundings = Surroundings(backdrop, net)
-    if options.recognition.steps:
+    if any(name.startswith("recognition/") for name in tensors):
         model.recognizer = Recognizer.from_state(tensors, len(categories), options.recognition, SOLID_SIGHT)
     return model

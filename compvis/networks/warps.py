@@ -75,6 +75,23 @@ class Warp:
         field = F.interpolate(nodes, (height, width), mode="bicubic", align_corners=True)
         return grid + 2 * self.elastic * field.permute(0, 2, 3, 1)
 
+    def move_photographs(
+        self, images: Float[Tensor, "n 4 H W"], generator: Generator, draws: int, flip: float
+    ) -> Float[Tensor, "n 4 H W"]:
+        """Three channels of colour and the cover of an object, warped and mirrored together.
+
+        Args:
+            draws: one draw for each of the pictures, or 1 for all of them.
+            flip: probability of mirroring left and right.
+        """
+        grid = self.draw_grid(images[:draws], generator)
+        chance = torch.rand(draws, 1, 1, generator=generator, device=images.device, dtype=images.dtype)
+        mirrored = grid * grid.new_tensor([-1.0, 1.0])
+        grid = torch.where((chance < flip)[..., None], mirrored, grid).expand(len(images), -1, -1, -1)
+        # The edge of a photograph continues beyond it, which an object does not.
+        colour = F.grid_sample(images[:, :3], grid, padding_mode="border", align_corners=False)
+        return torch.cat([colour, F.grid_sample(images[:, 3:], grid, align_corners=False)], 1)
+
 
 @dataclass(frozen=True)
 class Deformation(Warp):

@@ -8,12 +8,13 @@ import math
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from compvis.geometry.affine import rotation
+from compvis.grammar.ink import CharacterTemplate
 from compvis.grammar.placing import InkLeaves
-from compvis.parsing.ink_shape import InkShape
+from compvis.parsing.ink_shape import DOT, InkShape
 from compvis.render.ink import InkRenderer, InkStrokes, sample_curves
 
 SIDE = 28
@@ -24,9 +25,6 @@ REACH = 2.4
 
 MARGIN = 2.5
 """Pixels of a look that the covering pen is wider than the strokes."""
-
-LEAST_UNIT = 0.5
-"""A drawn character smaller than this, in pixels, is not enlarged further."""
 
 _FINEST = 8  # samples across a pixel of a look, at most
 
@@ -53,20 +51,34 @@ def look_at(ink: Float[Tensor, "H W"], shape: InkShape, turn: float = 0.0) -> Fl
     return seen * _draw(control, shape.template.widths[None] * scale + MARGIN)[0]
 
 
-def look_at_leaves(leaves: InkLeaves) -> Float[Tensor, "h S S"]:
-    """Drawn characters as looks: as :func:`look_at` has ink, in frames of their own."""
+def look_at_leaves(leaves: InkLeaves, template: CharacterTemplate, least: float) -> Float[Tensor, "h S S"]:
+    """Drawn characters as looks: as :func:`look_at` has ink, in frames of their own.
+
+    Args:
+        template: what the leaves were drawn from.
+        least: unit of a frame (:func:`compvis.parsing.ink_shape.least_unit`), pixels.
+    """
     curves = sample_curves(leaves.control_points, 16)
-    pieces, middles = (
-        (curves[:, :, 1:] - curves[:, :, :-1]).norm(dim=-1),
-        (curves[:, :, 1:] + curves[:, :, :-1]) / 2,
-    )
-    share, middles = pieces.flatten(1), middles.flatten(1, 2)
-    share = share / share.sum(1, keepdim=True).clamp(min=1e-9)
+    pieces = (curves[:, :, 1:] - curves[:, :, :-1]).norm(dim=-1)
+    as_dot = leaves.width[..., None].expand_as(pieces) / pieces.shape[2]
+    pieces = torch.where(_dots(template)[:, None], as_dot, pieces)
+    share, middles = pieces.flatten(1), ((curves[:, :, 1:] + curves[:, :, :-1]) / 2).flatten(1, 2)
+    share = share / share.sum(1, keepdim=True)
     centre = (share[..., None] * middles).sum(1)
-    unit = (share * (middles - centre[:, None]).square().sum(-1)).sum(1).sqrt().clamp(min=LEAST_UNIT)
+    unit = (share * (middles - centre[:, None]).square().sum(-1)).sum(1).sqrt().clamp(min=least)
     scale = _pixels_a_unit() / unit
     control = (leaves.control_points - centre[:, None, None]) * scale[:, None, None, None] + SIDE / 2
     return _draw(control, leaves.width * scale[:, None])
+
+
+def _dots(template: CharacterTemplate) -> Bool[Tensor, " q"]:
+    """Which sub-strokes are dots; they count as long as the pen is wide."""
+    found = []
+    for stroke in template.strokes:
+        curves = sample_curves(stroke.control_points, 16)
+        length = float((curves[:, 1:] - curves[:, :-1]).norm(dim=-1).sum())
+        found += [length < DOT * float(stroke.widths.mean())] * len(stroke.widths)
+    return torch.tensor(found)
 
 
 def _pixels_a_unit() -> float:

@@ -12,7 +12,7 @@ from compvis.grammar.deformation import DeformationPrior, bernstein
 from compvis.grammar.ink import CharacterTemplate, StrokeTemplate, deformation_basis
 from compvis.parsing.bezier import fit_substrokes, sample_beziers
 from compvis.parsing.decompose import Decomposition, decompose
-from compvis.parsing.ink_image import ink_frame
+from compvis.parsing.ink_image import MINIMUM_UNIT, ink_frame
 from compvis.parsing.match import MatchSettings, ShapeStack
 from compvis.parsing.skeleton import INK_THRESHOLD, SkeletonGraph, skeleton_graph
 
@@ -21,6 +21,9 @@ FIT_TOLERANCE = 0.35
 
 LEAST_UNIT = 0.03
 """Least unit of a character's frame, as a share of the image's longer side: a dot has no extent of its own."""
+
+DOT = 0.6
+"""A stroke shorter than its pen's width times this is a dot; it counts as long as the pen is wide."""
 
 LEAST_WIDTH = 0.5
 """Thinner ink, in pixels, counts as this wide."""
@@ -97,7 +100,7 @@ def describe(
     chosen = decomposition or decompose(graph, k=1)[0]
     where, tangents, widths = spread_points(graph, points)
     centre, unit = ink_frame(torch.from_numpy(where))
-    unit = max(unit, LEAST_UNIT * max(ink.shape))
+    unit = max(unit, least_unit(tuple(ink.shape)))
     strokes = []
     for stroke, width in zip(chosen.strokes, chosen.widths, strict=True):
         control = (fit_substrokes(stroke, FIT_TOLERANCE * graph.pen_width) - centre) / unit
@@ -108,6 +111,11 @@ def describe(
     height, width = ink.shape
     along = (torch.from_numpy(tangents), torch.from_numpy(widths))
     return InkShape(template, centre, unit, (height, width), canonical, *along, on, t)
+
+
+def least_unit(size: tuple[int, ...]) -> float:
+    """Least unit of a character's frame on an image of ``size`` = (H, W), pixels."""
+    return max(MINIMUM_UNIT, LEAST_UNIT * max(size))
 
 
 def shape_stack(shape: InkShape, settings: MatchSettings) -> ShapeStack:
@@ -189,7 +197,7 @@ def point_counts(graph: SkeletonGraph, count: int) -> tuple[np.ndarray, np.ndarr
 def _dots(graph: SkeletonGraph) -> np.ndarray:
     """Which edges are dots, (edges,) bool."""
     return np.array(
-        [edge.length < 0.6 * edge.width.mean() and edge.start == edge.end for edge in graph.edges]
+        [edge.length < DOT * edge.width.mean() and edge.start == edge.end for edge in graph.edges]
     )
 
 

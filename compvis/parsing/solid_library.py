@@ -69,6 +69,21 @@ def draw_tokens(
     return renderer(solids, placed.camera, (SIDE, SIDE))
 
 
+@torch.no_grad()
+def draw_centred(
+    renderer: SceneRenderer,
+    stacked: SolidTemplate,
+    values: SolidValues,
+    view: Float[Tensor, "h 3"],
+    prior: SolidPrior,
+) -> tuple[SolidRendering, Float[Tensor, "h 2"]]:
+    """Tokens drawn so that their bounding boxes are in the middle of the frame, and where their origins lie then."""
+    middle = torch.full((len(view), 2), SIDE / 2)
+    first = draw_tokens(renderer, stacked, values, view, prior, middle).coverage
+    middle = middle - (box_middles(first) - SIDE / 2)
+    return draw_tokens(renderer, stacked, values, view, prior, middle), middle
+
+
 @dataclass(frozen=True, eq=False)
 class ViewLibrary:
     """Coverage of every template from every viewpoint of the grid, centred by its bounding box.
@@ -95,12 +110,8 @@ class ViewLibrary:
         for c, a in grammar.templates:
             stacked = stack_templates([grammar.template(c, a)] * len(views))
             values = SolidValues.zeros(len(views), stacked.kind.shape[1])
-            centre = torch.full((len(views), 2), SIDE / 2)
-            with torch.no_grad():
-                first = draw_tokens(renderer, stacked, values, views, grammar.prior, centre).coverage
-                centre = centre - (box_middles(first) - SIDE / 2)
-                seen = draw_tokens(renderer, stacked, values, views, grammar.prior, centre).coverage
-            coverage.append(seen.flatten(1))
+            seen, centre = draw_centred(renderer, stacked, values, views, grammar.prior)
+            coverage.append(seen.coverage.flatten(1))
             middle.append(centre)
         return cls(views, log_area, torch.stack(coverage), torch.stack(middle))
 
