@@ -6,6 +6,8 @@ from zlib import crc32
 from compvis.inspection.strokes import PALETTE
 
 _MARKERS = "osD^vPX*"
+_GRAMMARS = ("", "_recognition", "_scene", "_scene_recognition", "_pasted", "_shared")
+_DASHES = ("-", "--", ":", "-.")
 # Models that often share a figure; their looks are told apart. The grammar has the first colour alone.
 _FAMILIES = ("cnn", "resnet", "hog_svm", "pixel_nearest", "tangent_nearest", "distortion_nearest", "nearest",
              "alexnet", "convnext", "ensemble", "scattering", "prototypical")  # fmt: skip
@@ -17,6 +19,7 @@ class ModelStyle(TypedDict):
     color: str
     marker: str
     linewidth: float
+    linestyle: str
 
 
 def model_style(model: str) -> ModelStyle:
@@ -25,8 +28,10 @@ def model_style(model: str) -> ModelStyle:
     A model of no known family has one that its name decides.
     """
     if model.startswith("grammar"):
-        marker = _MARKERS[0] if model in ("grammar", "grammar_solids") else _MARKERS[1]
-        return {"color": PALETTE[0], "marker": marker, "linewidth": 2.2}
+        kind = model.removeprefix("grammar").removeprefix("_solids")
+        number = _GRAMMARS.index(kind) if kind in _GRAMMARS else crc32(kind.encode())
+        marker, dashes = _MARKERS[number % len(_MARKERS)], _DASHES[number % len(_DASHES)]
+        return {"color": PALETTE[0], "marker": marker, "linewidth": 2.2, "linestyle": dashes}
     family = model.removesuffix("_pasted").removesuffix("_photo")
     place = _FAMILIES.index(family) if family in _FAMILIES else crc32(family.encode())
     others = len(PALETTE) - 1
@@ -34,4 +39,5 @@ def model_style(model: str) -> ModelStyle:
         "color": PALETTE[1 + place % others],
         "marker": _MARKERS[1 + (place + place // others) % (len(_MARKERS) - 1)],
         "linewidth": 1.2,
+        "linestyle": "-",
     }

@@ -19,3 +19,10 @@ def test_no_two_baselines_and_no_baseline_and_grammar_look_alike():
 def test_a_model_of_ones_own_has_a_look_that_lasts():
     assert model_style("my_network") == model_style("my_network")
     assert model_style("my_network")["color"] != model_style("grammar")["color"]
+
+
+def test_grammars_have_one_colour_and_looks_of_their_own():
+    names = ("grammar", "grammar_recognition", "grammar_scene", "grammar_scene_recognition")
+    looks = [model_style(name) for name in names]
+    assert len({look["color"] for look in looks}) == 1
+    assert len({(look["marker"], look["linestyle"]) for look in looks}) == len(names)

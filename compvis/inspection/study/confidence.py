@@ -71,7 +71,14 @@ def _figure(models: Sequence[tuple[tuple[str, ...], list[Result]]], title: str) 
         coverage, risk = risk_coverage(confidence, correct)
         area, excess = area_under_risk(confidence, correct), excess_risk(confidence, correct)
         summary = f"{model} ({area:.4f}, {excess:.4f} above ideal)"
-        right.plot(coverage, 100 * risk, color=style["color"], lw=style["linewidth"], label=summary)
+        right.plot(
+            coverage,
+            100 * risk,
+            color=style["color"],
+            lw=style["linewidth"],
+            ls=style["linestyle"],
+            label=summary,
+        )
     left.set(xlabel="confidence", ylabel="accuracy", title="reliability (ECE)")
     right.set(xlabel="coverage", ylabel="risk, %", title="risk against coverage (AURC)")
     for axes in (left, right):
