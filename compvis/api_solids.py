@@ -30,7 +30,7 @@ from compvis.likelihood.appearance import AppearanceSettings
 from compvis.likelihood.solid_figure import FigureLikelihood
 from compvis.parsing.solid_frame import FrameSettings
 from compvis.parsing.solid_image import SIDE, SolidViews, figure_rgb, to_image, view_photographs
-from compvis.parsing.solid_library import draw_tokens
+from compvis.parsing.solid_library import draw_tokens, lit
 from compvis.parsing.solid_parser import RefinedTokens, part_map, refine_tokens, token_tree
 from compvis.render.contract import SceneRenderer
 from compvis.render.registry import build_renderer, describe_renderer
@@ -290,16 +290,12 @@ class SolidClassifier(GrammarClassifier):
         middle = torch.full((1, 2), SIDE / 2)
         stacked = stack_templates([template])
         with torch.no_grad():
-            rendering = draw_tokens(self._lit(), stacked, values, view, prior, middle)
+            rendering = draw_tokens(lit(self.model.render(0.5)), stacked, values, view, prior, middle)
             placed = place_parts(stacked, values, view, prior, middle)
         names = [str(name) for name in self.classes_.tolist()]
         rules = solid_rules(self.model.grammar, names)
         tree, _ = token_tree(rules, category, alternative, template, values, placed, names[category])
         return _to_bytes(rendering.colour[0].numpy()), tree
-
-    def _lit(self):
-        renderer = self.options.renderer
-        return replace(renderer, softness=0.5, ambient=0.5) if hasattr(renderer, "ambient") else renderer
 
     def _parse_as(
         self, picture: torch.Tensor, seen: SolidViews, category: int, evidence: float, steps: int

@@ -2,17 +2,15 @@
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from compvis.geometry.cameras import viewpoint_rotation
-from compvis.grammar.solid import SolidCategory, SolidGrammar, SolidTemplate
+from compvis.grammar.solid import SolidCategory, SolidGrammar
 from compvis.learning.figure_ground import learn_figure_ground
 from compvis.learning.recognition import Recognizer, pool, teach
 from compvis.learning.solid_fit import (
@@ -31,6 +29,7 @@ from compvis.learning.solid_latent import infer_viewpoints
 from compvis.learning.solid_options import SolidOptions
 from compvis.learning.solid_recognition import SOLID_SIGHT, draw_solid_lesson, look_at_objects
 from compvis.learning.solid_shared import learn_shared
+from compvis.learning.solid_templates import align_parts, as_template
 from compvis.learning.solid_variants import recombine, stretch_object
 from compvis.likelihood.appearance import AppearanceField, AppearanceMaps, learned_share, trust
 from compvis.likelihood.backdrop import learn_backdrop
@@ -381,41 +380,3 @@ def mean_colours(seen: SolidViews) -> Float[Tensor, "n 3"]:
     """Mean colour of each figure, Lab / 100."""
     weight = seen.figure[..., None]
     return (seen.colour * weight).sum((1, 2)) / weight.sum((1, 2)).clamp_min(1e-6)
-
-
-def as_template(leaves: Leaves, poses: Poses, kept: np.ndarray, rgb: Float[Tensor, "3"]) -> SolidTemplate:
-    """Fitted leaves as a template of the grammar."""
-    kind, rotation, centre, size, shape = leaves.unfold()
-    order, _ = leaves.order()
-    return SolidTemplate(
-        kind=kind,
-        rotation=rotation,
-        centre=centre,
-        size=size,
-        shape=shape,
-        colour=rgb.clamp(0, 1).expand(len(kind), 3).contiguous(),
-        present=torch.from_numpy(kept)[order],
-        pixels=poses.log_scale.mean().exp(),
-    )
-
-
-def align_parts(templates: list[SolidTemplate]) -> list[SolidTemplate]:
-    """The templates with their parts renumbered, so that part k is the same part in every one.
-
-    Each is matched to the one with most parts, by the least sum of distances between centres (the Hungarian
-    method). Parts that a template lacks are not present in it.
-    """
-    first = max(templates, key=lambda one: int(one.present.sum()))
-    anchor = first.centre[first.present]
-    aligned = []
-    for one in templates:
-        own = one.present.nonzero().flatten()
-        _, places = linear_sum_assignment(torch.cdist(one.centre[own], anchor).numpy())
-        order, present = torch.zeros(len(anchor), dtype=torch.long), torch.zeros(len(anchor)) > 0
-        order[places], present[places] = own, True
-        order[~present] = own[0]
-        chosen = {
-            name: value[order] for name, value in one.tensors().items() if name not in ("present", "pixels")
-        }
-        aligned.append(replace(one, **chosen, present=present))
-    return aligned

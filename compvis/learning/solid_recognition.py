@@ -5,7 +5,7 @@ outline and its colours. Most training pictures are shown in other colours, so t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
@@ -17,7 +17,7 @@ from compvis.learning.figure_ground import recolour
 from compvis.learning.recognition import Recognition, Sight
 from compvis.networks.warps import Warp
 from compvis.parsing.solid_image import SolidViews
-from compvis.parsing.solid_library import draw_centred
+from compvis.parsing.solid_library import draw_centred, lit
 from compvis.render.contract import SceneRenderer
 
 RECOLOURED = 0.6
@@ -26,7 +26,6 @@ RECOLOURED = 0.6
 _WARP = Warp(rotation=9.0, shear=0.06, scale=0.11, stretch=0.074, translation=0.044, elastic=0.0074)
 _SHIFT, _FLIP = _WARP.scaled(0.3), 0.5
 _LIGHT, _CHROMA, _TINT = 0.1, 0.2, 0.03  # half-widths of every picture's other light
-_AMBIENT = 0.5  # light from everywhere, where the renderer knows light
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,6 @@ def draw_solid_lesson(
 ) -> tuple[Float[Tensor, "m 4 S S"], Int64[Tensor, " m"]]:
     """New objects of every category from all around as looks, and their categories; each alternative its part."""
     generator = torch.Generator().manual_seed(settings.seed)
-    lit = replace(renderer, ambient=_AMBIENT) if hasattr(renderer, "ambient") else renderer  # pyright: ignore
     looks, categories = [], []
     for c, a in grammar.templates:
         share = float(grammar.categories[c].log_weights()[a].exp())
@@ -64,10 +62,9 @@ def draw_solid_lesson(
             turn, height = torch.rand(2, each, generator=generator)
             view = torch.stack([360 * turn, height.asin().rad2deg(), torch.zeros(each)], 1)
             stacked = stack_templates([template] * each)
-            drawn, _ = draw_centred(lit, stacked, values, view, grammar.prior)
-            rgb = drawn.colour / drawn.coverage[..., None].clamp_min(
-                1e-3
-            )  # of the object, without what is behind
+            drawn, _ = draw_centred(lit(renderer), stacked, values, view, grammar.prior)
+            # Of the object alone, without what is behind it.
+            rgb = drawn.colour / drawn.coverage[..., None].clamp_min(1e-3)
             lab = torch.from_numpy(rgb2lab(rgb.clamp(0, 1).numpy()) / 100).float()
             looks.append(torch.cat([lab.permute(0, 3, 1, 2), drawn.coverage[:, None]], 1))
             categories += [c] * each

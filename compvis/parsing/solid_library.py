@@ -1,7 +1,7 @@
 """Proposals of solids: every template drawn once from all around, compared with photographs by matrix products."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -67,6 +67,11 @@ def draw_tokens(
         mask=stacked.present,
     )
     return renderer(solids, placed.camera, (SIDE, SIDE))
+
+
+def lit(renderer: SceneRenderer) -> SceneRenderer:
+    """The renderer with light from everywhere besides, where it knows light: no side of a solid is black."""
+    return replace(renderer, ambient=0.5) if hasattr(renderer, "ambient") else renderer  # pyright: ignore
 
 
 @torch.no_grad()

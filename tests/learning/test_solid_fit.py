@@ -21,7 +21,7 @@ from compvis.learning.solid_fit import (
     misfit,
 )
 from compvis.learning.solid_groups import group_pictures
-from compvis.learning.solid_model import align_parts
+from compvis.learning.solid_templates import align_parts
 from compvis.parsing.solid_image import SIDE, SolidViews
 from compvis.render.solids_renderer import SolidRenderer
 
