@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.special import logsumexp
 from torch import Tensor
 
 from compvis.learning.ink_reading import stack_of
-from compvis.learning.recognition import pool
 from compvis.parsing.ink_look import look_at
 from compvis.parsing.ink_shape import InkShape
 from compvis.parsing.match import match, unexplained
@@ -32,12 +32,16 @@ AT_ONCE = 64
 
 @dataclass(frozen=True, eq=False)
 class _View:
-    """An image's ink (H, W) without the share ``left_out``, described in every reading, turned by ``turn`` degrees."""
+    """An image's ink (H, W) without the share ``left_out``, described in every reading, turned by ``turn`` degrees.
+
+    glance: (classes,) log-probabilities at a look at all of the ink, turned alike; None: not looked yet.
+    """
 
     ink: Float[Tensor, "H W"]
     shapes: list[InkShape]
     turn: float = 0.0
     left_out: float = 0.0
+    glance: np.ndarray | None = None
 
     @property
     def key(self) -> tuple[float, bytes]:
@@ -49,15 +53,17 @@ class InkHypothesis:
     """One way to take an image, and what follows.
 
     view: with ink: (H, W), without what is left out; left_out: its share; turn: degrees that the ink was turned by
-    before it was compared, from x (right) towards y (down). evidence: (k,) of the templates, nats. by_class:
-    (classes,) as :meth:`InkModel.class_evidence`, what the recognition network adds, and the prior of turn and share.
-    glance: (classes,) log-probabilities of the recognition network, 0 without one.
+    before it was compared, from x (right) towards y (down). evidence: (k,) of the templates, nats. plain: (classes,)
+    as :meth:`InkModel.class_evidence`, with the prior of turn and share. glance: (classes,) what the recognition
+    network says of all the ink under this turn, log-probabilities, 0 without one. by_class: (classes,) plain, and the
+    glance with its weight.
     """
 
     view: _View
     evidence: np.ndarray
-    by_class: np.ndarray
+    plain: np.ndarray
     glance: np.ndarray
+    by_class: np.ndarray
 
     @property
     def ink(self) -> Float[Tensor, "H W"]:
@@ -94,6 +100,16 @@ def explain(model: InkModel, ink: Float[Tensor, "n H W"]) -> list[list[InkHypoth
     return found
 
 
+def sum_up(hypotheses: Sequence[InkHypothesis]) -> Float[np.ndarray, " classes"]:
+    """log p(image | class), nats, over all of an image's hypotheses.
+
+    The recognition network weighs classes and hypotheses, the sum over both stays that of the evidence alone.
+    """
+    plain = logsumexp([one.plain for one in hypotheses])
+    weighed = logsumexp([one.by_class for one in hypotheses], axis=0)
+    return weighed - logsumexp(weighed) + plain
+
+
 def _turned(model: InkModel, view: _View) -> Iterator[_View]:
     """The view turned, where that promises to explain it better than it stands."""
     turns = model.options.pose.turns
@@ -126,17 +142,34 @@ def _weigh(
         some = flat[start : start + AT_ONCE]
         matched = model.match_shapes([view.shapes for view in some], shortlist)
         prior = [options.pose.log_turn(v.turn) + options.other_ink.log_prior(v.left_out) for v in some]
-        by_class = model.class_evidence(matched)
-        glance = np.zeros_like(by_class)
-        if model.recognizer is not None:
-            looks = torch.stack([look_at(view.ink, view.shapes[0], view.turn) for view in some])
-            glance = model.recognizer.log_posterior(looks)
-            by_class = pool(by_class, options.recognition.weight * glance)
-        by_class = by_class + np.array(prior)[:, None]
-        rows = zip(some, matched.evidence, by_class, glance, strict=True)
-        weighed += [InkHypothesis(*one) for one in rows]
+        plain = model.class_evidence(matched) + np.array(prior)[:, None]
+        glance = _glances(model, some)
+        by_class = plain + options.recognition.weight * glance
+        weighed += [
+            InkHypothesis(*one) for one in zip(some, matched.evidence, plain, glance, by_class, strict=True)
+        ]
     in_order = iter(weighed)
     return [[next(in_order) for _ in one] for one in views]
+
+
+def _glances(model: InkModel, views: Sequence[_View]) -> Float[np.ndarray, "n classes"]:
+    """What the recognition network says of each; where ink is left out, what it said of all of it.
+
+    The network has learned among other ink. A network that looks at what is left sees each time a picture without
+    what speaks against its class, and many such pictures outvote the one that was there.
+    """
+    found = np.zeros((len(views), len(model.classes)))
+    if model.recognizer is None:
+        return found
+    new = [row for row, view in enumerate(views) if view.glance is None]
+    if new:
+        frame = model.options.recognition.frame
+        looks = [look_at(views[row].ink, views[row].shapes[0], views[row].turn, frame) for row in new]
+        found[new] = model.recognizer.log_posterior(torch.stack(looks))
+    for row, view in enumerate(views):
+        if view.glance is not None:
+            found[row] = view.glance
+    return found
 
 
 def _without_other_ink(
@@ -167,4 +200,4 @@ def _without_other_ink(
                     continue
                 if one.turn:
                     shapes = [shape.turned(one.turn) for shape in shapes]
-                yield _View(ink, shapes, one.turn, left_out + (1 - left_out) * share)
+                yield _View(ink, shapes, one.turn, left_out + (1 - left_out) * share, one.glance)

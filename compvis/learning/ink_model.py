@@ -12,7 +12,7 @@ from torch import Tensor
 
 from compvis.grammar.deformation import DeformationPrior
 from compvis.grammar.ink import InkGrammar
-from compvis.learning.ink_hypotheses import explain
+from compvis.learning.ink_hypotheses import explain, sum_up
 from compvis.learning.ink_options import InkOptions
 from compvis.learning.ink_prior import learn_prior, with_prior
 from compvis.learning.ink_reading import InkReading, stack_of
@@ -65,7 +65,7 @@ class InkModel:
             for shapes, shape in zip(described, self._describe(one, options.prior), strict=True):
                 shapes.append(shape)
             if options.recognition.steps:
-                looks.append(look_at(one, described[0][-1]))
+                looks.append(look_at(one, described[0][-1], frame=options.recognition.frame))
             if progress is not None:
                 progress(i + 1)
         labels = np.concatenate([self.labels, np.asarray(labels)])
@@ -215,8 +215,7 @@ class InkModel:
         ink = to_ink(images)
         found = []
         for start in range(0, len(ink), chunk):
-            for hypotheses in explain(self, ink[start : start + chunk]):
-                found.append(logsumexp([one.by_class for one in hypotheses], axis=0))
+            found += [sum_up(hypotheses) for hypotheses in explain(self, ink[start : start + chunk])]
             if progress is not None:
                 progress(min(start + chunk, len(ink)))
         return np.stack(found)

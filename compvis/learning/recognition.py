@@ -38,7 +38,8 @@ class Recognition:
     steps: of its training; 0: there is none. drawings: new exemplars of each class that the grammar draws for it.
     spreads: shares of the prior's standard deviations that they are drawn with, equally many with each. seen: share of
     the pictures of a step that are the training images themselves. Both are warped anew each time they are shown.
-    other_ink: share of the pictures of a step (of ink) with ink of something else in them; pieces: most of them in one.
+    frame: of looks at ink, "ink" or "image" (:mod:`compvis.parsing.ink_look`). other_ink: share of the pictures of a
+    step (of ink in the frame "image") with ink of something else in them; pieces: most of them in one.
     weight: observations that its answer counts as beside the evidence (``temperature`` of ink and of figures). views:
     slightly warped looks at an image whose answers are averaged. width: channels of the first stage. batch: pictures
     a step. seed: of drawings, warps and initial weights.
@@ -48,6 +49,7 @@ class Recognition:
     drawings: int = 800
     spreads: Sequence[float] = (0.35, 0.6, 0.8, 1.0)
     seen: float = 0.5
+    frame: str = "ink"
     other_ink: float = 0.0
     pieces: int = 3
     weight: float = 0.5
@@ -69,6 +71,10 @@ class Recognition:
         for name in ("seen", "other_ink"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"recognition.{name} must lie in [0, 1], not {getattr(self, name)}.")
+        if self.frame not in ("ink", "image"):
+            raise ValueError(f'recognition.frame must be "ink" or "image", not {self.frame!r}.')
+        if self.other_ink and self.frame == "ink":  # the frame of a character among other ink is not its own
+            raise ValueError('recognition.other_ink is for looks in the frame "image".')
         if not 0 <= self.weight < np.inf:
             raise ValueError(f"recognition.weight must be finite and not below 0, not {self.weight}.")
 

@@ -9,7 +9,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor
 
+from compvis.networks.other_ink import lay_other_ink, resample
+
 _Warp = TypeVar("_Warp", bound="Warp")
+_MOST_TURNED = math.radians(112.5)
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,10 @@ class Warp:
         """The same with every amount multiplied by `factor`; what is no amount (`unscaled`) stays."""
         names = {field.name for field in fields(self)} - self.unscaled
         return replace(self, **{name: getattr(self, name) * factor for name in names})
+
+    def slight(self: _Warp, factor: float) -> _Warp:
+        """What a second look at the same picture may differ in."""
+        return self.scaled(factor)
 
     def draw_grid(self, images: Float[Tensor, "n *c H W"], generator: Generator) -> Float[Tensor, "n H W 2"]:
         """One random sampling grid for `grid_sample` (align_corners=False) for each of the pictures."""
@@ -99,9 +106,20 @@ class Deformation(Warp):
 
     Args:
         thickness: largest share of a 3 x 3 dilation or erosion that is mixed into the picture.
+        turned: share of the pictures that are turned besides, by up to 112.5 degrees.
+        other_ink: share of the pictures with ink of others in them; pieces: most of them in one.
     """
 
+    unscaled: ClassVar[frozenset[str]] = Warp.unscaled | {"turned", "other_ink", "pieces"}
+
     thickness: float = 0.6
+    turned: float = 0.0
+    other_ink: float = 0.0
+    pieces: int = 3
+
+    def slight(self, factor: float) -> "Deformation":
+        """Scaled, and nothing turned or added."""
+        return replace(self.scaled(factor), turned=0.0, other_ink=0.0)
 
     def __call__(
         self, images: Float[Tensor, "n H W"], generator: Generator, together: bool = False
@@ -118,7 +136,16 @@ class Deformation(Warp):
         moved = F.grid_sample(images[:, None], grid, align_corners=False)
         if self.thickness > 0:
             moved = self._change_thickness(moved, draws, generator)
-        return moved[:, 0]
+        moved = moved[:, 0]
+        if self.turned > 0:
+            moved = self._turn(moved, generator)
+        return lay_other_ink(moved, self.other_ink, self.pieces, generator) if self.other_ink > 0 else moved
+
+    def _turn(self, images: Tensor, generator: Generator) -> Tensor:
+        chance, to = torch.rand(2, len(images), generator=generator, device=images.device, dtype=images.dtype)
+        angle = torch.where(chance < self.turned, (2 * to - 1) * _MOST_TURNED, 0.0)
+        cos, sin, none = angle.cos(), angle.sin(), torch.zeros_like(angle)
+        return resample(images, torch.stack([cos, -sin, none, sin, cos, none], 1).view(-1, 2, 3))
 
     def _change_thickness(self, images: Tensor, draws: int, generator: Generator) -> Tensor:
         thicker = F.max_pool2d(images, 3, 1, 1)

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 from compvis.learning.ink_hypotheses import explain
 from compvis.learning.ink_model import InkModel
 from compvis.learning.ink_options import InkOptions
-from compvis.learning.ink_recognition import draw_ink_lesson, ink_sight, lay_other_ink
+from compvis.learning.ink_recognition import draw_ink_lesson, ink_sight
 from compvis.learning.recognition import Recognition, Recognizer, pool, teach
 from compvis.parsing.evidence import PosePrior
 from compvis.parsing.ink_image import to_ink
@@ -85,29 +85,16 @@ def test_drawings_alone_teach(plain):
     assert right.mean() > 0.9
 
 
-def test_other_ink_is_laid_into_a_share_of_the_lesson(plain):
-    looks, _ = draw_ink_lesson(plain.shapes, np.arange(3), SETTINGS)
-    generator = torch.Generator().manual_seed(0)
-    laid = lay_other_ink(looks, 0.5, 3, generator)
-    assert laid.shape == looks.shape
-    assert float(laid.max()) <= 1 + 1e-5
-    grew = laid.sum((1, 2)) - looks.sum((1, 2))
-    same = (laid - looks).abs().amax((1, 2)) < 1e-4
-    assert 0.45 < float(same.float().mean()) < 0.7  # some pieces are of paper
-    assert float(grew[~same].median()) > 1
-    torch.testing.assert_close(lay_other_ink(looks, 0.0, 3, generator), looks, atol=1e-4, rtol=0)
-
-
-def test_a_look_with_other_ink_is_in_the_frame_of_all_of_it(draw):
-    from compvis.learning.ink_recognition import _frame
-
-    middle = torch.from_numpy(draw([(10, 14), (18, 14)], [(14, 10), (14, 18)], size=SIDE, pen=2.0))
-    looks = middle.expand(64, -1, -1)
-    laid = lay_other_ink(looks, 1.0, 3, torch.Generator().manual_seed(1))
-    (centre, spread), (new_centre, new_spread) = _frame(looks), _frame(laid)
-    assert float((new_centre - centre).norm(dim=1).max()) < 0.1
-    assert float((new_spread / spread - 1).abs().max()) < 0.25
-    assert float((laid - looks).abs().amax((1, 2)).median()) > 0.3
+def test_a_network_that_looks_at_the_paper_overlooks_other_ink(images, draw):
+    """Told of other ink, it knows the characters among it by where they stand."""
+    told = dataclasses.replace(SETTINGS, frame="image", other_ink=0.7, pieces=6, steps=200, width=12)
+    model = InkModel(dataclasses.replace(OPTIONS, recognition=told)).learn(images, np.arange(3))
+    spots = [[(4, 4), (10, 6)], [(44, 4), (38, 10)], [(4, 44), (8, 36)], [(44, 44), (36, 42)]]
+    among = [
+        torch.maximum(one, torch.from_numpy(draw(spot, size=48, pen=3.0))) for one in images for spot in spots
+    ]
+    found = [explain(model, to_ink(one[None]))[0][0].glance.argmax() for one in among]
+    assert np.mean(found == np.repeat(np.arange(3), 4)) > 0.9
 
 
 def test_each_look_is_answered_by_itself(taught, plain):
@@ -135,13 +122,14 @@ def test_every_hypothesis_is_looked_at(taught, plain, images):
     (glance,) = taught.recognizer.log_posterior(taught.looks[:1])
     assert glance.argmax() == 0
     np.testing.assert_allclose(after[0].glance, glance, atol=1e-4)
+    np.testing.assert_allclose(after[0].by_class, before[0].by_class + SETTINGS.weight * glance, atol=1e-4)
     wanted = pool(before[0].by_class[None], SETTINGS.weight * glance[None])[0]
-    np.testing.assert_allclose(after[0].by_class, wanted, atol=1e-4)
+    np.testing.assert_allclose(taught.log_evidence(images[:1])[0], wanted, atol=1e-4)
     np.testing.assert_allclose(before[0].glance, 0)
 
 
-def test_hypotheses_are_looked_at_as_they_say(images, draw):
-    """Turned back, and without the ink that they leave out."""
+def test_all_of_the_ink_is_looked_at_under_each_turn(images, draw):
+    """Turned back, and with the ink that a hypothesis leaves out."""
     pose, other = PosePrior(turns=(90.0, -90.0)), OtherInk(rounds=1)
     options = dataclasses.replace(OPTIONS, recognition=SETTINGS, pose=pose, other_ink=other)
     model = InkModel(options).learn(images, np.arange(3))
@@ -155,8 +143,10 @@ def test_hypotheses_are_looked_at_as_they_say(images, draw):
     among = torch.maximum(images[0], torch.from_numpy(draw([(42, 30), (46, 44), (38, 46)], size=48, pen=3.0)))
     (hypotheses,) = explain(model, to_ink(among[None]))
     alone = next(one for one in hypotheses if one.left_out and bool((one.ink == images[0]).all()))
-    np.testing.assert_allclose(np.exp(alone.glance), np.exp(upright), atol=0.05)
+    np.testing.assert_array_equal(alone.glance, hypotheses[0].glance)
     assert np.abs(hypotheses[0].glance - upright).max() > 0.1
+    together = model.log_evidence(among[None])
+    np.testing.assert_allclose(logsumexp(together), logsumexp([one.plain for one in hypotheses]), atol=1e-4)
 
 
 def test_learning_in_parts_is_learning_at_once(taught, images):
@@ -189,6 +179,8 @@ def test_weights_of_another_network_are_refused(taught):
         ({"spreads": (0.5, 0.0)}, "recognition.spreads"),
         ({"seen": 1.5}, "recognition.seen"),
         ({"other_ink": -0.5}, "recognition.other_ink"),
+        ({"other_ink": 0.5}, 'frame "image"'),
+        ({"frame": "paper"}, "recognition.frame"),
         ({"pieces": 0}, "recognition.pieces"),
         ({"weight": float("nan")}, "recognition.weight"),
     ],

@@ -76,3 +76,21 @@ def test_elastic_field_bends_and_stays_in_range():
     assert float((bent - draw_blobs(50)).abs().mean()) > 0.005
     assert float(bent.min()) >= 0.0
     assert float(bent.max()) <= 1.0
+
+
+def test_a_share_is_turned_far():
+    generator = torch.Generator().manual_seed(0)
+    turned = Deformation(**{**vars(NONE), "turned": 0.5})(draw_blobs(600), generator)
+    far = (turned - draw_blobs(1)).abs().amax((1, 2)) > 0.5
+    assert 0.4 < float(far.float().mean()) < 0.5  # some are turned by little
+    radius = (find_centres(draw_blobs(1)) - 16).norm()
+    torch.testing.assert_close((find_centres(turned) - 16).norm(dim=1), radius.expand(600), atol=0.1, rtol=0)
+
+
+def test_a_second_look_is_neither_turned_nor_among_other_ink():
+    both = Deformation(**{**vars(NONE), "turned": 1.0, "other_ink": 1.0})
+    images = draw_blobs(20)
+    assert (both(images, torch.Generator().manual_seed(0)) - images).abs().amax((1, 2)).min() > 0.1
+    again = both.slight(1.0)(images, torch.Generator().manual_seed(0), together=True)
+    torch.testing.assert_close(again, images, atol=1e-5, rtol=0)
+    assert both.scaled(0.5).other_ink == 1.0

@@ -1,5 +1,7 @@
 """Looks: the character in its own frame, wherever and however large it is, and nothing but it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from compvis.grammar.deformation import DeformationPrior
 from compvis.grammar.placing import Placement, place_leaves
 from compvis.grammar.values import prior_mean
 from compvis.parsing.ink_look import REACH, SIDE, look_at, look_at_leaves
-from compvis.parsing.ink_shape import describe, least_unit
+from compvis.parsing.ink_shape import describe
 
 PRIOR = DeformationPrior(warp_grid=4)
 FLAG = ([(16, 8), (16, 40)], [(16, 10), (34, 16), (16, 24)])
@@ -84,9 +86,51 @@ def test_drawn_characters_look_like_seen_ones(draw, lines):
     image = torch.from_numpy(draw(*lines, size=48, pen=4.0))
     shape = describe(image, PRIOR, 40)
     placement = Placement(shape.centre + 3, torch.tensor(2 * shape.unit))
+    large = dataclasses.replace(shape, size=(96, 96))
     leaves = place_leaves(shape.template, prior_mean(shape.template), placement)
-    (drawn,) = look_at_leaves(leaves, shape.template, 2 * least_unit(shape.size))
+    (drawn,) = look_at_leaves(leaves, large)
     assert difference(look(image), drawn) < 0.35
     if lines is FLAG:
         mirrored = torch.stack([look(image).flip(1), look(image).flip(0)])
         assert all(difference(one, drawn) > 0.8 for one in mirrored)
+
+
+def on_paper(image, turn=0.0):
+    shape = describe(image, PRIOR, 40)
+    return look_at(image, shape.turned(turn) if turn else shape, turn, "image")
+
+
+def test_a_look_at_the_paper_is_all_of_the_image(ink):
+    image = ink(beside=[[(40, 30), (44, 40)]])
+    small = torch.nn.functional.interpolate(image[None, None], (SIDE, SIDE), mode="bilinear", antialias=True)
+    assert difference(small[0, 0], on_paper(image)) < 0.1
+    assert difference(on_paper(ink()), on_paper(ink(x=8.0))) > 0.5  # where it stands shows
+
+
+def test_a_turn_of_the_paper_that_was_taken_back_does_not_show(ink):
+    upright = ink()
+    turned = torch.rot90(upright, -1)  # from y (down) towards x
+    assert difference(on_paper(upright), on_paper(turned, -90.0)) < 0.05
+    assert difference(on_paper(upright), on_paper(turned)) > 0.5
+
+
+def test_only_what_stands_out_from_the_paper_is_left_away_from_the_strokes(ink):
+    image = ink()
+    faint = torch.maximum(image, 0.4 * torch.roll(image, 12, 1))  # thinner ink than the skeleton follows
+    assert difference(on_paper(image), on_paper(faint)) > 0.1
+    noise = 0.15 * torch.randn(image.shape, generator=torch.Generator().manual_seed(0))
+    noisy = (image + noise).clamp(0, 1)
+    shape = describe(image, PRIOR, 40)
+    away = on_paper(image) == 0
+    assert float(noisy[torch.roll(image, 14, 1) > 0].mean()) > 0.04
+    assert float(look_at(noisy, shape, 0.0, "image")[away].mean()) < 0.01
+
+
+@pytest.mark.parametrize("lines", [FLAG, ([(20, 16), (20, 34)], [(20, 8), (20, 8)])], ids=["flag", "i"])
+def test_characters_are_drawn_where_they_stood(draw, lines):
+    image = torch.from_numpy(draw(*lines, size=48, pen=4.0))
+    shape = describe(image, PRIOR, 40)
+    placement = Placement(shape.centre, torch.tensor(shape.unit))
+    leaves = place_leaves(shape.template, prior_mean(shape.template), placement)
+    (drawn,) = look_at_leaves(leaves, shape, "image")
+    assert difference(on_paper(image), drawn) < 0.35
