@@ -22,8 +22,8 @@ from compvis.grammar.values import sample_values
 from compvis.learning.ink_model import InkModel, posterior
 from compvis.learning.ink_options import HANDWRITING, InkOptions
 from compvis.learning.ink_prior import draw_background, learn_prior
+from compvis.learning.ink_recognition import InkRecognition
 from compvis.learning.ink_state import model_from_state, model_to_state
-from compvis.learning.recognition import Recognition
 from compvis.parsing.evidence import PosePrior
 from compvis.parsing.ink_image import NoInkError, to_ink
 from compvis.parsing.ink_shape import describe
@@ -49,7 +49,7 @@ class GrammarClassifier:
             :class:`compvis.api_solids.SolidClassifier`, ``renderer`` among them).
         prior, pose, match, other_ink, recognition: changed fields of the deformation prior, the pose prior, the
             matcher, of :class:`compvis.parsing.other_ink.OtherInk` and of
-            :class:`compvis.learning.recognition.Recognition`, by name.
+            :class:`compvis.learning.ink_recognition.InkRecognition`, by name.
         device: of the matcher and of the recognition network, "cpu" or "cuda".
         options: further fields of :class:`compvis.learning.ink_options.InkOptions` (shortlist, temperature, ...).
 
@@ -92,7 +92,7 @@ class GrammarClassifier:
                 pose=PosePrior(**dict(pose or {})),
                 match=MatchSettings(**dict(match or {})),
                 other_ink=OtherInk(**dict(other_ink or {})),
-                recognition=Recognition(**dict(recognition or {})),
+                recognition=InkRecognition(**dict(recognition or {})),
                 device=device,
                 **options,
             )

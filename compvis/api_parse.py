@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.special import logsumexp
 from torch import Tensor
 
 from compvis.inspection.html import parse_page
-from compvis.learning.ink_hypotheses import InkHypothesis, explain, sum_up
+from compvis.learning.ink_hypotheses import InkHypothesis, explain
 from compvis.learning.ink_model import InkModel
 from compvis.parsing.parser import RefineSettings, parse_as
 from compvis.tree import ParseTree
@@ -65,7 +66,7 @@ def parse_ink(
         settings: of the refinement.
     """
     (hypotheses,) = explain(model, ink[None])
-    evidence = sum_up(hypotheses)
+    evidence = np.asarray(logsumexp([one.by_class for one in hypotheses], axis=0))
     likely = np.argsort(-evidence, kind="stable")[: alternatives + 1].tolist()
     parses = [
         _as_class(model, names[place].item(), place, float(evidence[place]), ink, hypotheses, settings)

@@ -211,9 +211,10 @@ def test_turns_and_other_ink_are_saved(tmp_path):
     np.testing.assert_array_equal(back.log_evidence(asked), model.log_evidence(asked))
 
 
-def test_a_recognition_network_is_saved_and_taught_anew(tmp_path):
+@pytest.mark.parametrize("frame", [{}, {"frame": "image", "other_ink": 0.5}])
+def test_a_recognition_network_is_saved_and_taught_anew(tmp_path, frame):
     images, labels = draw_shapes(2, seed=0)
-    small = {"steps": 20, "drawings": 20, "width": 4, "views": 2}
+    small = {"steps": 20, "drawings": 20, "width": 4, "views": 2, **frame}
     model = build(recognition=small).fit(images, labels)
     model.save(tmp_path)
     back = compvis.load(tmp_path)

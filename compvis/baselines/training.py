@@ -114,7 +114,7 @@ class NetworkClassifier(Baseline):
 
     def _ask_network(self, network: nn.Module, images: Float[Tensor, "n *c S S"]) -> Float[Tensor, "n C"]:
         """Mean log-probability over the views."""
-        warp = self.augmentation and self.augmentation.slight(self.view_strength)
+        warp = self.augmentation and self.augmentation.scaled(self.view_strength)
         return ask_views(network.to(images.device), images, self._inputs, warp, self.views)
 
     def _state(self) -> dict[str, Tensor]:

@@ -23,7 +23,8 @@ class ModelStyle(TypedDict):
 
 
 def model_style(model: str) -> ModelStyle:
-    """The look of a model; variants of one family (``cnn``, ``cnn_photo``) look alike in their figures.
+    """The look of a model; variants of one family (``cnn``, ``cnn_photo``) look alike in their figures, but
+    for the dashes of those told of scenes (``resnet_scene``).
 
     A model of no known family has one that its name decides.
     """
@@ -32,12 +33,13 @@ def model_style(model: str) -> ModelStyle:
         number = _GRAMMARS.index(kind) if kind in _GRAMMARS else crc32(kind.encode())
         marker, dashes = _MARKERS[number % len(_MARKERS)], _DASHES[number % len(_DASHES)]
         return {"color": PALETTE[0], "marker": marker, "linewidth": 2.2, "linestyle": dashes}
-    family = model.removesuffix("_pasted").removesuffix("_photo")
+    known = model.removesuffix("_pasted").removesuffix("_photo")
+    family = known.removesuffix("_scene")
     place = _FAMILIES.index(family) if family in _FAMILIES else crc32(family.encode())
     others = len(PALETTE) - 1
     return {
         "color": PALETTE[1 + place % others],
         "marker": _MARKERS[1 + (place + place // others) % (len(_MARKERS) - 1)],
         "linewidth": 1.2,
-        "linestyle": "-",
+        "linestyle": "-" if family == known else "--",
     }

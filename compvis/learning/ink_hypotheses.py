@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.special import logsumexp
 from torch import Tensor
 
 from compvis.learning.ink_reading import stack_of
+from compvis.learning.recognition import pool
 from compvis.parsing.ink_look import look_at
 from compvis.parsing.ink_shape import InkShape
 from compvis.parsing.match import match, unexplained
@@ -34,7 +34,7 @@ AT_ONCE = 64
 class _View:
     """An image's ink (H, W) without the share ``left_out``, described in every reading, turned by ``turn`` degrees.
 
-    glance: (classes,) log-probabilities at a look at all of the ink, turned alike; None: not looked yet.
+    glance: what the recognition network said of this view's paper; None: it is to look itself.
     """
 
     ink: Float[Tensor, "H W"]
@@ -53,17 +53,16 @@ class InkHypothesis:
     """One way to take an image, and what follows.
 
     view: with ink: (H, W), without what is left out; left_out: its share; turn: degrees that the ink was turned by
-    before it was compared, from x (right) towards y (down). evidence: (k,) of the templates, nats. plain: (classes,)
-    as :meth:`InkModel.class_evidence`, with the prior of turn and share. glance: (classes,) what the recognition
-    network says of all the ink under this turn, log-probabilities, 0 without one. by_class: (classes,) plain, and the
-    glance with its weight.
+    before it was compared, from x (right) towards y (down). evidence: (k,) of the templates, nats. by_class:
+    (classes,) as :meth:`InkModel.class_evidence`, what the recognition network adds, and the prior of turn and share.
+    glance: (classes,) log-probabilities of the recognition network, 0 without one: of what is left, or, where it looks
+    at the paper (``InkRecognition.frame``), of all of it under this turn.
     """
 
     view: _View
     evidence: np.ndarray
-    plain: np.ndarray
-    glance: np.ndarray
     by_class: np.ndarray
+    glance: np.ndarray
 
     @property
     def ink(self) -> Float[Tensor, "H W"]:
@@ -100,16 +99,6 @@ def explain(model: InkModel, ink: Float[Tensor, "n H W"]) -> list[list[InkHypoth
     return found
 
 
-def sum_up(hypotheses: Sequence[InkHypothesis]) -> Float[np.ndarray, " classes"]:
-    """log p(image | class), nats, over all of an image's hypotheses.
-
-    The recognition network weighs classes and hypotheses, the sum over both stays that of the evidence alone.
-    """
-    plain = logsumexp([one.plain for one in hypotheses])
-    weighed = logsumexp([one.by_class for one in hypotheses], axis=0)
-    return weighed - logsumexp(weighed) + plain
-
-
 def _turned(model: InkModel, view: _View) -> Iterator[_View]:
     """The view turned, where that promises to explain it better than it stands."""
     turns = model.options.pose.turns
@@ -142,34 +131,27 @@ def _weigh(
         some = flat[start : start + AT_ONCE]
         matched = model.match_shapes([view.shapes for view in some], shortlist)
         prior = [options.pose.log_turn(v.turn) + options.other_ink.log_prior(v.left_out) for v in some]
-        plain = model.class_evidence(matched) + np.array(prior)[:, None]
-        glance = _glances(model, some)
-        by_class = plain + options.recognition.weight * glance
-        weighed += [
-            InkHypothesis(*one) for one in zip(some, matched.evidence, plain, glance, by_class, strict=True)
-        ]
+        by_class, glance = model.class_evidence(matched), _glances(model, some)
+        by_class = pool(by_class, options.recognition.weight * glance)
+        by_class = by_class + np.array(prior)[:, None]
+        rows = zip(some, matched.evidence, by_class, glance, strict=True)
+        weighed += [InkHypothesis(*one) for one in rows]
     in_order = iter(weighed)
     return [[next(in_order) for _ in one] for one in views]
 
 
 def _glances(model: InkModel, views: Sequence[_View]) -> Float[np.ndarray, "n classes"]:
-    """What the recognition network says of each; where ink is left out, what it said of all of it.
-
-    The network has learned among other ink. A network that looks at what is left sees each time a picture without
-    what speaks against its class, and many such pictures outvote the one that was there.
-    """
-    found = np.zeros((len(views), len(model.classes)))
+    """What the recognition network says of each."""
+    found = [view.glance for view in views]
+    new = [row for row, glance in enumerate(found) if glance is None]
     if model.recognizer is None:
-        return found
-    new = [row for row, view in enumerate(views) if view.glance is None]
+        return np.zeros((len(views), len(model.classes)))
     if new:
         frame = model.options.recognition.frame
         looks = [look_at(views[row].ink, views[row].shapes[0], views[row].turn, frame) for row in new]
-        found[new] = model.recognizer.log_posterior(torch.stack(looks))
-    for row, view in enumerate(views):
-        if view.glance is not None:
-            found[row] = view.glance
-    return found
+        for row, glance in zip(new, model.recognizer.log_posterior(torch.stack(looks)), strict=True):
+            found[row] = glance
+    return np.stack([glance for glance in found if glance is not None])
 
 
 def _without_other_ink(
@@ -177,6 +159,7 @@ def _without_other_ink(
 ) -> Iterator[_View]:
     """Views that leave out more than the hypotheses do, by what their likeliest templates do not explain."""
     options, match_settings, first = model.options.other_ink, model.options.match, model.readings[0]
+    at_paper = model.options.recognition.frame == "image"
     done = {one.view.key for one in known}
     for one in hypotheses:
         graph = skeleton_graph(one.ink, model.options.readings[0])
@@ -200,4 +183,7 @@ def _without_other_ink(
                     continue
                 if one.turn:
                     shapes = [shape.turned(one.turn) for shape in shapes]
-                yield _View(ink, shapes, one.turn, left_out + (1 - left_out) * share, one.glance)
+                glance = (
+                    one.glance if at_paper else None
+                )  # a network that looks at the paper expects other ink
+                yield _View(ink, shapes, one.turn, left_out + (1 - left_out) * share, glance)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from compvis.grammar.deformation import DeformationPrior
 from compvis.grammar.ink import InkGrammar
-from compvis.learning.ink_hypotheses import explain, sum_up
+from compvis.learning.ink_hypotheses import explain
 from compvis.learning.ink_options import InkOptions
 from compvis.learning.ink_prior import learn_prior, with_prior
 from compvis.learning.ink_reading import InkReading, stack_of
@@ -215,7 +215,8 @@ class InkModel:
         ink = to_ink(images)
         found = []
         for start in range(0, len(ink), chunk):
-            found += [sum_up(hypotheses) for hypotheses in explain(self, ink[start : start + chunk])]
+            for hypotheses in explain(self, ink[start : start + chunk]):
+                found.append(logsumexp([one.by_class for one in hypotheses], axis=0))
             if progress is not None:
                 progress(min(start + chunk, len(ink)))
         return np.stack(found)

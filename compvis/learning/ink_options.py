@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from compvis.grammar.deformation import DeformationPrior
-from compvis.learning.recognition import Recognition
+from compvis.learning.ink_recognition import InkRecognition
 from compvis.parsing.evidence import PosePrior
 from compvis.parsing.match import MatchSettings
 from compvis.parsing.other_ink import OtherInk
@@ -59,7 +59,7 @@ class InkOptions:
     temperature: float = 8.0
     confidence: float = 2.0
     other_ink: OtherInk = field(default_factory=OtherInk)
-    recognition: Recognition = field(default_factory=Recognition)
+    recognition: InkRecognition = field(default_factory=InkRecognition)
     seed: int = 0
     device: str = "cpu"
 

@@ -1,7 +1,7 @@
 """What a grammar of ink draws for its recognition network, how that sees it: :mod:`compvis.learning.recognition`."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,16 +13,43 @@ from compvis.grammar.values import sample_values
 from compvis.learning.recognition import Recognition, Sight
 from compvis.networks.training import normalise
 from compvis.networks.warps import HEAVY
-from compvis.parsing.ink_look import look_at_leaves
+from compvis.parsing.ink_look import FRAMES, look_at_leaves
 from compvis.parsing.ink_shape import InkShape
 from compvis.parsing.parser import smaller_prior
+
+
+@dataclass(frozen=True)
+class InkRecognition(Recognition):
+    """:class:`compvis.learning.recognition.Recognition` of ink.
+
+    frame: of looks, one of :data:`compvis.parsing.ink_look.FRAMES`. other_ink: share of the pictures of a step, in the
+    frame "image", with ink of something else in them; pieces: most of them in one.
+    """
+
+    frame: str = "ink"
+    other_ink: float = 0.0
+    pieces: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.frame not in FRAMES:
+            raise ValueError(f"recognition.frame must be one of {', '.join(FRAMES)}, not {self.frame!r}.")
+        if not 0 <= self.other_ink <= 1:
+            raise ValueError(f"recognition.other_ink must lie in [0, 1], not {self.other_ink}.")
+        if (
+            self.other_ink and self.frame != "image"
+        ):  # the frame of a character among other ink is not its own
+            raise ValueError("recognition.other_ink is for looks in the frame image: set recognition.frame.")
+        if self.pieces != int(self.pieces) or self.pieces < 1:
+            raise ValueError(f"recognition.pieces must be a whole number from 1 on, not {self.pieces}.")
+
 
 _ON_PAPER = replace(
     HEAVY, rotation=22.0, scale=0.4
 )  # up to halfway between turns of the paper; of any usual size
 
 
-def ink_sight(settings: Recognition) -> Sight:
+def ink_sight(settings: InkRecognition) -> Sight:
     """How ink is shown to a network; some of the lesson with ink of other things, where the settings say so."""
     shown = HEAVY if settings.frame == "ink" else _ON_PAPER
     shown = replace(shown, other_ink=settings.other_ink, pieces=settings.pieces)
@@ -30,7 +57,7 @@ def ink_sight(settings: Recognition) -> Sight:
         channels=1,
         inputs=normalise,
         vary=shown,
-        shift=HEAVY.slight(0.3),
+        shift=HEAVY.scaled(0.3),
         rate=6.5e-3,
         decay=1e-3,
         dropout=0.2,
@@ -38,7 +65,7 @@ def ink_sight(settings: Recognition) -> Sight:
 
 
 def draw_ink_lesson(
-    shapes: Sequence[InkShape], targets: Int64[np.ndarray, " k"], settings: Recognition
+    shapes: Sequence[InkShape], targets: Int64[np.ndarray, " k"], settings: InkRecognition
 ) -> tuple[Float[Tensor, "m S S"], Int64[Tensor, " m"]]:
     """New exemplars as looks, and their classes; each template draws its part of those of its class.
 

@@ -38,8 +38,6 @@ class Recognition:
     steps: of its training; 0: there is none. drawings: new exemplars of each class that the grammar draws for it.
     spreads: shares of the prior's standard deviations that they are drawn with, equally many with each. seen: share of
     the pictures of a step that are the training images themselves. Both are warped anew each time they are shown.
-    frame: of looks at ink, "ink" or "image" (:mod:`compvis.parsing.ink_look`). other_ink: share of the pictures of a
-    step (of ink in the frame "image") with ink of something else in them; pieces: most of them in one.
     weight: observations that its answer counts as beside the evidence (``temperature`` of ink and of figures). views:
     slightly warped looks at an image whose answers are averaged. width: channels of the first stage. batch: pictures
     a step. seed: of drawings, warps and initial weights.
@@ -49,9 +47,6 @@ class Recognition:
     drawings: int = 800
     spreads: Sequence[float] = (0.35, 0.6, 0.8, 1.0)
     seen: float = 0.5
-    frame: str = "ink"
-    other_ink: float = 0.0
-    pieces: int = 3
     weight: float = 0.5
     views: int = 8
     width: int = 24
@@ -60,7 +55,7 @@ class Recognition:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spreads", tuple(float(one) for one in self.spreads))
-        counts = {"steps": 0, "drawings": 1, "pieces": 1, "views": 1, "width": 1, "batch": 2, "seed": 0}
+        counts = {"steps": 0, "drawings": 1, "views": 1, "width": 1, "batch": 2, "seed": 0}
         for name, least in counts.items():
             value = getattr(self, name)
             if not isinstance(value, int | float) or not least <= value < np.inf or value != int(value):
@@ -68,13 +63,8 @@ class Recognition:
             object.__setattr__(self, name, int(value))
         if not self.spreads or not all(0 < one < np.inf for one in self.spreads):
             raise ValueError(f"recognition.spreads must hold shares above 0, not {self.spreads}.")
-        for name in ("seen", "other_ink"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"recognition.{name} must lie in [0, 1], not {getattr(self, name)}.")
-        if self.frame not in ("ink", "image"):
-            raise ValueError(f'recognition.frame must be "ink" or "image", not {self.frame!r}.')
-        if self.other_ink and self.frame == "ink":  # the frame of a character among other ink is not its own
-            raise ValueError('recognition.other_ink is for looks in the frame "image".')
+        if not 0 <= self.seen <= 1:
+            raise ValueError(f"recognition.seen must lie in [0, 1], not {self.seen}.")
         if not 0 <= self.weight < np.inf:
             raise ValueError(f"recognition.weight must be finite and not below 0, not {self.weight}.")
 

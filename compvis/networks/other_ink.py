@@ -22,12 +22,12 @@ def lay_other_ink(
         pieces: most in one.
         generator: on the pictures' device.
     """
-    n, side, device = len(images), images.shape[-1], images.device
+    n, side, device, dtype = len(images), images.shape[-1], images.device, images.dtype
 
     def draw(*columns: int) -> Tensor:
-        return torch.rand(n, *columns, generator=generator, device=device)
+        return torch.rand(n, *columns, generator=generator, device=device, dtype=dtype)
 
-    line = (torch.arange(side, device=device) + 0.5) / side * 2 - 1
+    line = (torch.arange(side, device=device, dtype=dtype) + 0.5) / side * 2 - 1
     count = torch.where(draw() < share, (draw() * pieces).floor() + 1, 0.0)
     laid = images
     for k in range(pieces):

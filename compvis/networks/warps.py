@@ -48,10 +48,6 @@ class Warp:
         names = {field.name for field in fields(self)} - self.unscaled
         return replace(self, **{name: getattr(self, name) * factor for name in names})
 
-    def slight(self: _Warp, factor: float) -> _Warp:
-        """What a second look at the same picture may differ in."""
-        return self.scaled(factor)
-
     def draw_grid(self, images: Float[Tensor, "n *c H W"], generator: Generator) -> Float[Tensor, "n H W 2"]:
         """One random sampling grid for `grid_sample` (align_corners=False) for each of the pictures."""
         n, height, width = len(images), images.shape[-2], images.shape[-1]
@@ -106,7 +102,7 @@ class Deformation(Warp):
 
     Args:
         thickness: largest share of a 3 x 3 dilation or erosion that is mixed into the picture.
-        turned: share of the pictures that are turned besides, by up to 112.5 degrees.
+        turned: share of the pictures, square ones, that are turned besides, by up to 112.5 degrees.
         other_ink: share of the pictures with ink of others in them; pieces: most of them in one.
     """
 
@@ -117,9 +113,11 @@ class Deformation(Warp):
     other_ink: float = 0.0
     pieces: int = 3
 
-    def slight(self, factor: float) -> "Deformation":
-        """Scaled, and nothing turned or added."""
-        return replace(self.scaled(factor), turned=0.0, other_ink=0.0)
+    def __post_init__(self) -> None:
+        if not all(0 <= share <= 1 for share in (self.turned, self.other_ink)):
+            raise ValueError(f"turned and other_ink are shares, not {self.turned} and {self.other_ink}.")
+        if self.pieces != int(self.pieces) or self.pieces < 1:
+            raise ValueError(f"pieces must be a whole number from 1 on, not {self.pieces}.")
 
     def __call__(
         self, images: Float[Tensor, "n H W"], generator: Generator, together: bool = False
@@ -129,7 +127,7 @@ class Deformation(Warp):
         Args:
             images: ink, 0 = paper.
             generator: on the pictures' device.
-            together: one draw for all pictures.
+            together: one draw for all pictures, none of which is turned or gets other ink.
         """
         draws = 1 if together else len(images)
         grid = self.draw_grid(images[:draws], generator).expand(len(images), -1, -1, -1)
@@ -137,9 +135,11 @@ class Deformation(Warp):
         if self.thickness > 0:
             moved = self._change_thickness(moved, draws, generator)
         moved = moved[:, 0]
-        if self.turned > 0:
+        if self.turned > 0 and not together:
             moved = self._turn(moved, generator)
-        return lay_other_ink(moved, self.other_ink, self.pieces, generator) if self.other_ink > 0 else moved
+        if self.other_ink > 0 and not together:
+            moved = lay_other_ink(moved, self.other_ink, self.pieces, generator)
+        return moved
 
     def _turn(self, images: Tensor, generator: Generator) -> Tensor:
         chance, to = torch.rand(2, len(images), generator=generator, device=images.device, dtype=images.dtype)

@@ -30,6 +30,9 @@ MARGIN = 2.5
 
 FRAMES = ("ink", "image")
 
+FAR = 5.0
+"""Pixels of a look from a stroke's edge, from where on there is paper for sure."""
+
 _FINEST = 8  # samples across a pixel of a look, at most
 _STANDS_OUT = 4.5  # times three quarters of the paper: 3 standard deviations of noise that is cut off at 0
 
@@ -58,7 +61,13 @@ def look_at(
     scale = SIDE / 2 / half * shape.unit
     control = shape.template.control_points[None] * scale + (shape.centre - centre) * (SIDE / 2 / half)
     cover = _draw(control + SIDE / 2, shape.template.widths[None] * scale + MARGIN)[0]
-    return seen * (cover if frame == "ink" else torch.where(seen > _paper(seen, cover), 1.0, cover))
+    if frame == "image":
+        near = _draw(control + SIDE / 2, shape.template.widths[None] * scale + 2 * FAR)[0] > 0
+        on_paper = F.interpolate((grid.abs().amax(-1) < 1)[None, None].float(), (SIDE, SIDE), mode="area")[
+            0, 0
+        ]
+        cover = torch.where(seen > _darkest_paper(seen[~near & (on_paper == 1)]), 1.0, cover)
+    return seen * cover
 
 
 def _frame(shape: InkShape, frame: str) -> tuple[Tensor, float]:
@@ -69,10 +78,9 @@ def _frame(shape: InkShape, frame: str) -> tuple[Tensor, float]:
     return torch.tensor([width / 2, height / 2]), max(height, width) / 2
 
 
-def _paper(seen: Float[Tensor, "S S"], cover: Float[Tensor, "S S"]) -> float:
-    """How dark the paper of a look may be away from the strokes."""
-    away = seen[cover < 0.5]
-    return _STANDS_OUT * float(away.quantile(0.75)) if len(away) else 0.0
+def _darkest_paper(paper: Float[Tensor, " n"]) -> float:
+    """How dark paper without ink may be, by pixels of it."""
+    return _STANDS_OUT * float(paper.quantile(0.75)) if len(paper) else 0.0
 
 
 def look_at_leaves(leaves: InkLeaves, shape: InkShape, frame: str = "ink") -> Float[Tensor, "h S S"]:

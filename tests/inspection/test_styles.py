@@ -8,6 +8,8 @@ BASELINES = ("cnn", "resnet", "hog_svm", "nearest", "alexnet", "convnext", "ense
 def test_a_model_looks_alike_on_digits_and_photographs():
     assert model_style("cnn") == model_style("cnn_photo") == model_style("cnn_photo_pasted")
     assert model_style("grammar") == model_style("grammar_solids")
+    told, plain = model_style("resnet_scene"), model_style("resnet")
+    assert [key for key in told if told[key] != plain[key]] == ["linestyle"]
 
 
 def test_no_two_baselines_and_no_baseline_and_grammar_look_alike():

@@ -10,15 +10,16 @@ from scipy.special import logsumexp
 from compvis.learning.ink_hypotheses import explain
 from compvis.learning.ink_model import InkModel
 from compvis.learning.ink_options import InkOptions
-from compvis.learning.ink_recognition import draw_ink_lesson, ink_sight
-from compvis.learning.recognition import Recognition, Recognizer, pool, teach
+from compvis.learning.ink_recognition import InkRecognition, draw_ink_lesson, ink_sight
+from compvis.learning.recognition import Recognizer, pool, teach
+from compvis.networks.other_ink import lay_other_ink
 from compvis.parsing.evidence import PosePrior
 from compvis.parsing.ink_image import to_ink
-from compvis.parsing.ink_look import SIDE
+from compvis.parsing.ink_look import SIDE, look_at
 from compvis.parsing.match import MatchSettings
 from compvis.parsing.other_ink import OtherInk
 
-SETTINGS = Recognition(steps=80, drawings=120, width=8, batch=32, views=2)
+SETTINGS = InkRecognition(steps=80, drawings=120, width=8, batch=32, views=2)
 OPTIONS = InkOptions(match=MatchSettings(points=32, modes=16, steps=6), readings=(0.6,), temperature=4.0)
 FLAG = ([(16, 8), (16, 40)], [(16, 10), (34, 16), (16, 24)])
 GATE = ([(12, 40), (12, 10), (36, 10), (36, 40)], [(12, 24), (36, 24)])
@@ -85,16 +86,20 @@ def test_drawings_alone_teach(plain):
     assert right.mean() > 0.9
 
 
-def test_a_network_that_looks_at_the_paper_overlooks_other_ink(images, draw):
-    """Told of other ink, it knows the characters among it by where they stand."""
-    told = dataclasses.replace(SETTINGS, frame="image", other_ink=0.7, pieces=6, steps=200, width=12)
-    model = InkModel(dataclasses.replace(OPTIONS, recognition=told)).learn(images, np.arange(3))
-    spots = [[(4, 4), (10, 6)], [(44, 4), (38, 10)], [(4, 44), (8, 36)], [(44, 44), (36, 42)]]
-    among = [
-        torch.maximum(one, torch.from_numpy(draw(spot, size=48, pen=3.0))) for one in images for spot in spots
-    ]
-    found = [explain(model, to_ink(one[None]))[0][0].glance.argmax() for one in among]
-    assert np.mean(found == np.repeat(np.arange(3), 4)) > 0.9
+def test_a_network_told_of_other_ink_overlooks_it(plain, images):
+    """Among ink like that of its lesson, as surely as one that was not told is misled by it."""
+    right = []
+    for other_ink in (0.0, 1.0):
+        told = dataclasses.replace(SETTINGS, frame="image", other_ink=other_ink, steps=150)
+        seen = torch.stack(
+            [look_at(one, shape, 0.0, "image") for one, shape in zip(images, plain.shapes, strict=True)]
+        )
+        lesson = seen, torch.arange(3)
+        network = teach(draw_ink_lesson(plain.shapes, np.arange(3), told), lesson, told, ink_sight(told))
+        asked = lay_other_ink(seen.repeat(40, 1, 1), 1.0, 6, torch.Generator().manual_seed(0))
+        of_right = network.log_posterior(asked)[np.arange(120), np.tile(np.arange(3), 40)]
+        right.append(np.exp(of_right).mean())
+    assert right[1] > right[0] + 0.05
 
 
 def test_each_look_is_answered_by_itself(taught, plain):
@@ -122,17 +127,18 @@ def test_every_hypothesis_is_looked_at(taught, plain, images):
     (glance,) = taught.recognizer.log_posterior(taught.looks[:1])
     assert glance.argmax() == 0
     np.testing.assert_allclose(after[0].glance, glance, atol=1e-4)
-    np.testing.assert_allclose(after[0].by_class, before[0].by_class + SETTINGS.weight * glance, atol=1e-4)
     wanted = pool(before[0].by_class[None], SETTINGS.weight * glance[None])[0]
-    np.testing.assert_allclose(taught.log_evidence(images[:1])[0], wanted, atol=1e-4)
+    np.testing.assert_allclose(after[0].by_class, wanted, atol=1e-4)
     np.testing.assert_allclose(before[0].glance, 0)
 
 
-def test_all_of_the_ink_is_looked_at_under_each_turn(images, draw):
-    """Turned back, and with the ink that a hypothesis leaves out."""
+@pytest.mark.parametrize("frame", ["ink", "image"])
+def test_hypotheses_are_looked_at_as_they_say(images, draw, frame):
+    """Turned back; without the ink that they leave out, or, by a network that looks at the paper, with it."""
     pose, other = PosePrior(turns=(90.0, -90.0)), OtherInk(rounds=1)
-    options = dataclasses.replace(OPTIONS, recognition=SETTINGS, pose=pose, other_ink=other)
-    model = InkModel(options).learn(images, np.arange(3))
+    settings = dataclasses.replace(SETTINGS, frame=frame)
+    model = InkModel(dataclasses.replace(OPTIONS, recognition=settings, pose=pose, other_ink=other))
+    model.learn(images, np.arange(3))
     turned = torch.rot90(images[0])  # from y (down) towards x
     (hypotheses,) = explain(model, to_ink(turned[None]))
     best = max(hypotheses, key=lambda one: one.by_class.max())
@@ -143,10 +149,11 @@ def test_all_of_the_ink_is_looked_at_under_each_turn(images, draw):
     among = torch.maximum(images[0], torch.from_numpy(draw([(42, 30), (46, 44), (38, 46)], size=48, pen=3.0)))
     (hypotheses,) = explain(model, to_ink(among[None]))
     alone = next(one for one in hypotheses if one.left_out and bool((one.ink == images[0]).all()))
-    np.testing.assert_array_equal(alone.glance, hypotheses[0].glance)
     assert np.abs(hypotheses[0].glance - upright).max() > 0.1
-    together = model.log_evidence(among[None])
-    np.testing.assert_allclose(logsumexp(together), logsumexp([one.plain for one in hypotheses]), atol=1e-4)
+    if frame == "ink":
+        np.testing.assert_allclose(np.exp(alone.glance), np.exp(upright), atol=0.05)
+    else:
+        np.testing.assert_array_equal(alone.glance, hypotheses[0].glance)
 
 
 def test_learning_in_parts_is_learning_at_once(taught, images):
@@ -179,7 +186,7 @@ def test_weights_of_another_network_are_refused(taught):
         ({"spreads": (0.5, 0.0)}, "recognition.spreads"),
         ({"seen": 1.5}, "recognition.seen"),
         ({"other_ink": -0.5}, "recognition.other_ink"),
-        ({"other_ink": 0.5}, 'frame "image"'),
+        ({"other_ink": 0.5}, "recognition.frame"),
         ({"frame": "paper"}, "recognition.frame"),
         ({"pieces": 0}, "recognition.pieces"),
         ({"weight": float("nan")}, "recognition.weight"),
@@ -187,4 +194,4 @@ def test_weights_of_another_network_are_refused(taught):
 )
 def test_bad_settings_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
-        Recognition(**change)
+        InkRecognition(**change)

@@ -87,10 +87,16 @@ def test_a_share_is_turned_far():
     torch.testing.assert_close((find_centres(turned) - 16).norm(dim=1), radius.expand(600), atol=0.1, rtol=0)
 
 
-def test_a_second_look_is_neither_turned_nor_among_other_ink():
+def test_with_one_draw_for_all_nothing_is_turned_or_added():
     both = Deformation(**{**vars(NONE), "turned": 1.0, "other_ink": 1.0})
     images = draw_blobs(20)
     assert (both(images, torch.Generator().manual_seed(0)) - images).abs().amax((1, 2)).min() > 0.1
-    again = both.slight(1.0)(images, torch.Generator().manual_seed(0), together=True)
+    again = both(images, torch.Generator().manual_seed(0), together=True)
     torch.testing.assert_close(again, images, atol=1e-5, rtol=0)
-    assert both.scaled(0.5).other_ink == 1.0
+    assert both.scaled(0.5).other_ink == 1.0  # shares are no amounts
+
+
+@pytest.mark.parametrize("wrong", [{"turned": 1.5}, {"other_ink": -0.1}, {"pieces": 0}])
+def test_wrong_shares_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"must|shares"):
+        Deformation(**wrong)

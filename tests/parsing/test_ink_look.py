@@ -114,16 +114,20 @@ def test_a_turn_of_the_paper_that_was_taken_back_does_not_show(ink):
     assert difference(on_paper(upright), on_paper(turned)) > 0.5
 
 
-def test_only_what_stands_out_from_the_paper_is_left_away_from_the_strokes(ink):
-    image = ink()
-    faint = torch.maximum(image, 0.4 * torch.roll(image, 12, 1))  # thinner ink than the skeleton follows
-    assert difference(on_paper(image), on_paper(faint)) > 0.1
+@pytest.mark.parametrize("width", [48, 200])
+def test_noise_is_covered_up_and_thin_ink_is_not(ink, width):
+    image = torch.zeros(48, width)
+    image[:, :48] = ink()
+    shape = describe(image, PRIOR, 40)
+    thin = image.clone()
+    thin[44, 10:30] = 0.4  # no ink at the threshold
+    seen = look_at(thin, shape, 0.0, "image")
+    assert float((seen - look_at(image, shape, 0.0, "image")).sum()) > 0.5 * 20 * 0.4 * (SIDE / width) ** 2
     noise = 0.15 * torch.randn(image.shape, generator=torch.Generator().manual_seed(0))
     noisy = (image + noise).clamp(0, 1)
-    shape = describe(image, PRIOR, 40)
-    away = on_paper(image) == 0
-    assert float(noisy[torch.roll(image, 14, 1) > 0].mean()) > 0.04
-    assert float(look_at(noisy, shape, 0.0, "image")[away].mean()) < 0.01
+    away = look_at(image, shape, 0.0, "image") == 0
+    assert float(noisy[image == 0].mean()) > 0.04
+    assert float(look_at(noisy, shape, 0.0, "image")[away].mean()) < 0.006
 
 
 @pytest.mark.parametrize("lines", [FLAG, ([(20, 16), (20, 34)], [(20, 8), (20, 8)])], ids=["flag", "i"])
