@@ -141,17 +141,19 @@ def _weigh(
 
 
 def _glances(model: InkModel, views: Sequence[_View]) -> Float[np.ndarray, "n classes"]:
-    """What the recognition network says of each."""
-    found = [view.glance for view in views]
-    new = [row for row, glance in enumerate(found) if glance is None]
+    """What the recognition network says of each; 0 without one."""
+    found = np.zeros((len(views), len(model.classes)))
     if model.recognizer is None:
-        return np.zeros((len(views), len(model.classes)))
+        return found
+    new = [row for row, view in enumerate(views) if view.glance is None]
     if new:
         frame = model.options.recognition.frame
         looks = [look_at(views[row].ink, views[row].shapes[0], views[row].turn, frame) for row in new]
-        for row, glance in zip(new, model.recognizer.log_posterior(torch.stack(looks)), strict=True):
-            found[row] = glance
-    return np.stack([glance for glance in found if glance is not None])
+        found[new] = model.recognizer.log_posterior(torch.stack(looks))
+    for row, view in enumerate(views):
+        if view.glance is not None:
+            found[row] = view.glance
+    return found
 
 
 def _without_other_ink(
@@ -183,7 +185,5 @@ def _without_other_ink(
                     continue
                 if one.turn:
                     shapes = [shape.turned(one.turn) for shape in shapes]
-                glance = (
-                    one.glance if at_paper else None
-                )  # a network that looks at the paper expects other ink
+                glance = one.glance if at_paper else None  # who looks at the paper expects other ink
                 yield _View(ink, shapes, one.turn, left_out + (1 - left_out) * share, glance)

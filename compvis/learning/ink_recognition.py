@@ -36,17 +36,14 @@ class InkRecognition(Recognition):
             raise ValueError(f"recognition.frame must be one of {', '.join(FRAMES)}, not {self.frame!r}.")
         if not 0 <= self.other_ink <= 1:
             raise ValueError(f"recognition.other_ink must lie in [0, 1], not {self.other_ink}.")
-        if (
-            self.other_ink and self.frame != "image"
-        ):  # the frame of a character among other ink is not its own
+        if self.other_ink and self.frame != "image":
             raise ValueError("recognition.other_ink is for looks in the frame image: set recognition.frame.")
         if self.pieces != int(self.pieces) or self.pieces < 1:
             raise ValueError(f"recognition.pieces must be a whole number from 1 on, not {self.pieces}.")
 
 
-_ON_PAPER = replace(
-    HEAVY, rotation=22.0, scale=0.4
-)  # up to halfway between turns of the paper; of any usual size
+# Turned up to halfway to the next turn of the paper that is asked about; of any usual size.
+_ON_PAPER = replace(HEAVY, rotation=22.0, scale=0.4)
 
 
 def ink_sight(settings: InkRecognition) -> Sight:

@@ -63,10 +63,8 @@ def look_at(
     cover = _draw(control + SIDE / 2, shape.template.widths[None] * scale + MARGIN)[0]
     if frame == "image":
         near = _draw(control + SIDE / 2, shape.template.widths[None] * scale + 2 * FAR)[0] > 0
-        on_paper = F.interpolate((grid.abs().amax(-1) < 1)[None, None].float(), (SIDE, SIDE), mode="area")[
-            0, 0
-        ]
-        cover = torch.where(seen > _darkest_paper(seen[~near & (on_paper == 1)]), 1.0, cover)
+        inside = F.avg_pool2d((grid.abs().amax(-1) < 1).float()[None], finer)[0] == 1
+        cover = torch.where(seen > _darkest_paper(seen[~near & inside]), 1.0, cover)
     return seen * cover
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from compvis.evaluation.records import Result
-from compvis.inspection.study.claims import beats_baselines, calibrated
+from compvis.inspection.study.claims import beats_baselines, calibrated, loses_less
 from compvis.inspection.study.scaling import efficiency_section
 
 
@@ -37,6 +37,27 @@ def test_every_grammar_is_judged_and_none_is_a_baseline():
     verdicts = beats_baselines(runs, "grammar")
     assert [one.measured.split(":")[0] for one in verdicts] == ["grammar - cnn", "grammar_scene - cnn"]
     assert [one.met for one in verdicts] == [False, True]
+
+
+def shifted(model: str, accuracy: float, lost: float) -> Result:
+    config = {"model_name": model, "data": {"name": "mnist"}, "masks": "always", "size": {"per_class": 10}}
+    metrics = {"accuracy": accuracy, "chance": 0.1, "groups": {"noise": lost, "clutter": lost}}
+    return Result("shift_matrix", model, "finished", 0, config, metrics, [], {}, Path("none"))
+
+
+def test_the_rival_over_shifts_is_who_is_right_most_often_under_them():
+    grammar, plain, told = (
+        shifted("grammar", 0.9, 0.1),
+        shifted("cnn", 0.95, 0.4),
+        shifted("cnn_scene", 0.93, 0.15),
+    )
+    guessing = shifted("nearest", 0.2, 0.0)  # who has little loses little
+    (verdict,) = loses_less([grammar, plain, guessing], "grammar")
+    assert verdict.measured == "grammar 10.0% against 40.0% (cnn)"
+    assert verdict.met
+    (verdict,) = loses_less([grammar, plain, told, guessing], "grammar")
+    assert verdict.measured == "grammar 10.0% against 15.0% (cnn_scene)"
+    assert not verdict.met
 
 
 def posed(model: str, fold: int, accuracy: float, views: int = 1, test_band: str = "all") -> Result:
