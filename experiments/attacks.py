@@ -42,7 +42,9 @@ def main(cfg: DictConfig) -> None:
                 instantiate(cfg.data.set), *rows, cfg.size.per_class, cfg.seed, cfg.masks, cfg.max_test
             )
             victim, surrogate = (
-                task.fit(build_factory(instantiate(one, _partial_=True, _convert_="all"), cfg.seed))[0]
+                task.fit(
+                    build_factory(instantiate(one, _partial_=True, _convert_="all"), cfg.seed, cfg.device)
+                )[0]
                 for one in (cfg.model, cfg.surrogate)
             )
             done = run.done("row", "levels", "attack")

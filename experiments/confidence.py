@@ -35,7 +35,9 @@ def main(cfg: DictConfig) -> None:
                 ).without_classes(cfg.held_out, cfg.seed)
             done = run.done("row")
             asked = np.array([row for row in task.test_rows.tolist() if (row,) not in done], dtype=np.int64)
-            factory = build_factory(instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed)
+            factory = build_factory(
+                instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed, cfg.device
+            )
             with record.time("fit"):
                 model, _ = task.fit(factory)
             shown = task.data.subset(asked)

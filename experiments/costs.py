@@ -26,12 +26,16 @@ def main(cfg: DictConfig) -> None:
     """Measure one fit of ``cfg.model`` and its answers."""
     with start_run(resolve_config(cfg)) as run:
         record = run.record
+        if cfg.device != "cpu":
+            raise ValueError("Costs are counted on the CPU, the same for every model: leave device=cpu.")
         if not run.finished:
             rows = (instantiate(cfg.data.learn_rows), instantiate(cfg.data.test_rows))
             task = draw_task(
                 instantiate(cfg.data.set), *rows, cfg.size.per_class, cfg.seed, cfg.masks, cfg.max_test
             )
-            factory = build_factory(instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed)
+            factory = build_factory(
+                instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed, cfg.device
+            )
             shown = task.data.subset(task.test_rows)
             masks = task.shown_masks(shown)
             assumptions = instantiate(cfg.energy)

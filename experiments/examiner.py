@@ -44,7 +44,9 @@ def main(cfg: DictConfig) -> None:
                 subjects = spread(scenes.subjects(task.test_rows), cfg.subjects)
             with record.time("fit"):
                 model, _ = task.fit(
-                    build_factory(instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed)
+                    build_factory(
+                        instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed, cfg.device
+                    )
                 )
             uses_masks = task.shown_masks(data) is not None
 

@@ -38,7 +38,9 @@ def main(cfg: DictConfig) -> None:
             chosen = choose_subjects(learn, learn.subjects(learn_rows), cfg.size.per_class, cfg.seed)
             asked = np.resize(test.subjects(test_rows), cfg.max_test)
             photographs = data is None or isinstance(data, ObjectViews)
-            factory = build_factory(instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed)
+            factory = build_factory(
+                instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed, cfg.device
+            )
             record.rows = run_scenes(
                 factory, learn, chosen.tolist(), test, asked.tolist(), list(cfg.order[: cfg.factors]), cfg.seed,
                 photographs and cfg.masks == "always", cfg.batch,

@@ -41,7 +41,9 @@ def main(cfg: DictConfig) -> None:
                 "plain": draw_lesson(source, asked, [], 0, "test"),
                 "scenes": draw_lesson(source, asked, free, 0, "test"),
             }
-            factory = build_factory(instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed)
+            factory = build_factory(
+                instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed, cfg.device
+            )
             rounds = run_feedback(
                 factory, draw_lesson(source, chosen.tolist(), [], cfg.seed, "learn"), more[: cfg.pool].tolist(),
                 source, tests, cfg.rounds, cfg.budget, cfg.feed, cfg.seed,

@@ -32,7 +32,9 @@ def main(cfg: DictConfig) -> None:
         chosen = numpy_generator(cfg.seed, "classes").permutation(len(data.class_names))[: cfg.classes]
         rows = few_shot(data.labels, 1 + cfg.real, cfg.seed, np.flatnonzero(np.isin(data.labels, chosen)))
         rows = rows.reshape(1 + cfg.real, -1).T  # a line a class: the learned image, then real ones
-        model: Any = build_factory(instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed)()
+        model: Any = build_factory(
+            instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed, cfg.device
+        )()
         with record.time("fit"):
             model.fit(data.images[rows[:, 0]], data.labels[rows[:, 0]])
         generated, files = [], []

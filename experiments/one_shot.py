@@ -33,7 +33,7 @@ def main(cfg: DictConfig) -> None:
             with record.time("prepare"):
                 episodes = instantiate(cfg.data.episodes, _convert_="all")[: cfg.max_episodes]
                 model: Any = build_factory(
-                    instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed
+                    instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed, cfg.device
                 )()
                 background = instantiate(cfg.background.set)
                 if background is not None:

@@ -46,7 +46,9 @@ def main(cfg: DictConfig) -> None:
                 test = thin_rows(test[has_viewpoint(data, test)], cfg.max_test)
                 conditions = build_conditions(cfg)
             lesson = data.subset(learn)
-            factory = build_factory(instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed)
+            factory = build_factory(
+                instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed, cfg.device
+            )
             model, seconds = fit_model(
                 factory,
                 lesson.images,

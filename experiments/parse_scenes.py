@@ -30,7 +30,9 @@ def main(cfg: DictConfig) -> None:
             data, test = instantiate(cfg.data.set), instantiate(cfg.data.test_rows)
             source = instantiate(cfg.scene_source.scenes, _convert_="all")(data=data)
             learn = few_shot(data.labels, cfg.size.per_class, cfg.seed, instantiate(cfg.data.learn_rows))
-            model: Any = build_factory(instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed)()
+            model: Any = build_factory(
+                instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed, cfg.device
+            )()
             if not hasattr(model, "parse"):
                 raise ValueError(f"model={cfg.model_name} does not parse: choose grammar_scene or grammar.")
             with record.time("fit"):

@@ -55,7 +55,9 @@ def main(cfg: DictConfig) -> None:
                 rows = divide_objects(data, resolve_config(cfg.data.counts))
                 learn = first_views(data, rows["learn"], cfg.views)
                 uses = choose_uses(data, rows, cfg.split, cfg.test_views)
-            factory = build_factory(instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed)
+            factory = build_factory(
+                instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed, cfg.device
+            )
 
             def fitted():
                 seen = data.subset(learn)

@@ -48,7 +48,9 @@ def compare(cfg: DictConfig, name: str, size: int) -> None:
             return
         data, test = instantiate(cfg.data.set), instantiate(cfg.data.test_rows)
         learn = few_shot(data.labels, size, cfg.seed, instantiate(cfg.data.learn_rows))
-        factory = build_factory(instantiate(cfg.models[name], _partial_=True, _convert_="all"), cfg.seed)
+        factory = build_factory(
+            instantiate(cfg.models[name], _partial_=True, _convert_="all"), cfg.seed, cfg.device
+        )
         done = run.done("row")
         rows = run_subset(factory, data.subset(learn), data.subset(test), test, done)
         run.collect(rows, len(test) - len(done), summarise_trials, "images")
@@ -63,7 +65,7 @@ def look(cfg: DictConfig) -> Path:
         data, test = instantiate(cfg.data.set), instantiate(cfg.data.test_rows)[: cfg.parses]
         learn = few_shot(data.labels, max(cfg.sizes), cfg.seed, instantiate(cfg.data.learn_rows))
         model: Any = build_factory(
-            instantiate(cfg.models.grammar, _partial_=True, _convert_="all"), cfg.seed
+            instantiate(cfg.models.grammar, _partial_=True, _convert_="all"), cfg.seed, cfg.device
         )()
         model.fit(data.images[learn], data.labels[learn])
         parses = {}

@@ -37,7 +37,9 @@ def main(cfg: DictConfig) -> None:
                 data = instantiate(cfg.data.set)
                 test = instantiate(cfg.data.test_rows)[: cfg.max_test]
                 learn = few_shot(data.labels, cfg.size.per_class, cfg.seed, instantiate(cfg.data.learn_rows))
-            model: Any = build_factory(instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed)()
+            model: Any = build_factory(
+                instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed, cfg.device
+            )()
             done = run.done("row")
             rows = run_subset(lambda: model, data.subset(learn), data.subset(test), test, done, cfg.batch)
             run.collect(rows, len(test) - len(done), summarise_trials, "images")

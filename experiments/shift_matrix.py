@@ -41,7 +41,9 @@ def main(cfg: DictConfig) -> None:
                 }
                 conditions = list_conditions(task, shifts, others)
             done = run.done("condition", "row")
-            factory = build_factory(instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed)
+            factory = build_factory(
+                instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed, cfg.device
+            )
             total = sum(len(condition.rows) for condition in conditions) - len(done)
             for row in run.progress.track(
                 run_matrix(factory, task, conditions, done, cfg.batch), record.run_id, total

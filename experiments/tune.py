@@ -55,7 +55,7 @@ def main(cfg: DictConfig) -> float:
 def judge(cfg: DictConfig, run: Run) -> Callable[[dict[str, Any]], float]:
     """The score of a setting on validation data; settings that are recorded already are not judged again."""
     factory: Callable[..., Any] = build_factory(
-        instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed
+        instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed, cfg.device
     )
     augmentation = getattr(factory(), "augmentation", None)
     if "episodes" in cfg.data:

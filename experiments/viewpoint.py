@@ -42,7 +42,7 @@ def main(cfg: DictConfig) -> None:
                 test = thin_rows(test[in_band(data.elevation[test], cfg.test_band)], cfg.max_test)
                 shifts = instantiate(cfg.shift.levels, _convert_="all")
             factory: Callable[..., Any] = build_factory(
-                instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed
+                instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed, cfg.device
             )
             done = run.done("condition", "row")
             rows = run_views(factory, data, learn, test, shifts, cfg.masks, done, cfg.batch, cfg.viewpoints)

@@ -315,3 +315,22 @@ def test_a_parse_says_what_the_recognition_network_says():
     assert "recognition network" in parse.to_html()
     plain = build().fit(images, labels).parse(images[0], settings=RefineSettings(steps=5))
     assert not any(name == "recognition network" for _, name, _ in plain.scores)
+
+
+@pytest.mark.gpu
+def test_on_cuda_the_grammar_and_its_network_answer_as_on_the_cpu():
+    images, labels = draw_shapes(3, seed=1)
+    small = {"steps": 60, "drawings": 30, "width": 4, "views": 2, "frame": "image"}
+    other = {"rounds": 1, "price": 5.0}
+    alone, taught = (
+        [
+            build(other_ink=other, device=device, **more).fit(*draw_shapes(3, seed=0))
+            for device in ("cpu", "cuda")
+        ]
+        for more in ({}, {"recognition": small})
+    )
+    np.testing.assert_allclose(
+        alone[1].log_evidence(images), alone[0].log_evidence(images), rtol=1e-3, atol=0.3
+    )
+    for one in taught:  # lessons differ by their draws
+        assert (one.predict(images) == labels).mean() >= 0.9

@@ -3,7 +3,7 @@
 import json
 import platform
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
@@ -69,11 +69,13 @@ class Baseline(ABC):
         size: side of the square working image, in pixels.
         frame: "image" keeps the picture's own frame; "ink" centres the ink and brings it to a common size.
         seed: seed of everything random in `fit`; the same seed and data give the same model on one machine.
+        device: where the work is done, "cpu" or "cuda"; None: where the pictures are. Not saved.
     """
 
     size: int = 28
     frame: str = "image"
     seed: int = 0
+    device: str | None = field(default=None, metadata={"saved": False})
 
     chunk: ClassVar[int] = 256
     augmentation_kind: ClassVar[type[Warp]] = Deformation  # of the field `augmentation`, where there is one
@@ -84,7 +86,7 @@ class Baseline(ABC):
         Raises:
             InputError: images or labels that cannot be used, or fewer than two classes.
         """
-        checked = check_images(images)
+        checked = self._checked(images)
         self.classes_, targets = encode_labels(labels, len(checked))
         self._fit(frame_ink(checked, self.size, self.frame), targets.to(checked.device))
         return self
@@ -101,7 +103,7 @@ class Baseline(ABC):
             InputError: images that cannot be used, or a model that was not fitted.
         """
         self._require_fit()
-        return self._judge(frame_ink(check_images(images), self.size, self.frame))
+        return self._judge(frame_ink(self._checked(images), self.size, self.frame))
 
     def save(self, path: str | Path) -> None:
         """Write `model.json` (parameters, classes, versions) and `tensors.safetensors` into a folder."""
@@ -150,6 +152,11 @@ class Baseline(ABC):
         """The constructor's arguments as JSON values."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.metadata.get("saved", True)}
         return {key: _plain(value) for key, value in values.items()}
+
+    def _checked(self, images: Any) -> Float[Tensor, "n H W"]:
+        """Grey pictures on the device of the work."""
+        checked = check_images(images)
+        return checked if self.device is None else checked.to(self.device)
 
     def _judge(self, framed: Float[Tensor, "n *c S S"]) -> np.ndarray:
         """Probabilities of framed pictures, in parts that bound the memory."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from compvis.baselines.contract import Baseline, encode_labels
@@ -85,8 +85,7 @@ class PhotoBaseline(Baseline):
             InputError: input or settings that cannot be used, or fewer than two classes.
         """
         self._check_settings()
-        colours = check_photographs(images)
-        cover = check_masks(masks, colours)
+        colours, cover = self._checked_photographs(images, masks)
         check_viewpoints(viewpoints, len(colours))
         self.classes_, targets = encode_labels(labels, len(colours))
         self._looks_at_masks = cover is not None and self.masking != "ignore"
@@ -110,14 +109,21 @@ class PhotoBaseline(Baseline):
     def _framed(self, images: Any, masks: Any) -> Float[Tensor, "n 4 S S"]:
         """Checked photographs as the fitted model looks at them."""
         self._require_fit()
-        colours = check_photographs(images)
-        cover = check_masks(masks, colours)
+        colours, cover = self._checked_photographs(images, masks)
         if cover is None and self._looks_at_masks:
             raise InputError(
                 "This model learned to look at objects through masks: give masks, or fit with masking='ignore'."
             )
         seen = cover if self._looks_at_masks else None
         return frame_photographs(colours, seen, self.size, self.frame)
+
+    def _checked_photographs(
+        self, images: Any, masks: Any
+    ) -> tuple[Float[Tensor, "n 3 H W"], Bool[Tensor, "n H W"] | None]:
+        """Photographs and masks on the device of the work."""
+        colours = check_photographs(images)
+        colours = colours if self.device is None else colours.to(self.device)
+        return colours, check_masks(masks, colours)
 
     def _look(self, images: Float[Tensor, "n 4 S S"]) -> Float[Tensor, "n 4 S S"]:
         """Framed pictures as they are looked at: where masks are not, the coverage is one everywhere."""

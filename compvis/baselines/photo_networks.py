@@ -104,6 +104,10 @@ class PhotoAlexNetClassifier(PhotoNetwork, AlexNetClassifier):
     """
 
     batch: int = 32
+    learning_rate: float = 1.0e-3
+    weight_decay: float = 1.0e-3
+    label_smoothing: float = 0.2
+    dropout: float = 0.5
     augmentation: PhotoDeformation | None = _CNN_DEFORMATION
     views: int = 4
 
@@ -118,8 +122,12 @@ class PhotoConvNeXtClassifier(PhotoNetwork, ConvNeXtClassifier):
     """
 
     batch: int = 32
+    learning_rate: float = 4.0e-3
+    weight_decay: float = 0.05
+    dropout: float = 0.0
     augmentation: PhotoDeformation | None = _CNN_DEFORMATION
     views: int = 4
+    kernel: int = 5
 
     patch: ClassVar[int] = 4
 

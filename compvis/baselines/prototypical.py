@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from compvis.baselines.contract import Baseline, encode_labels
 from compvis.baselines.preparation import frame_ink
-from compvis.data.check import InputError, check_images, check_labels
+from compvis.data.check import InputError, check_labels
 from compvis.networks.training import Progress, build_optimizer, normalise, place_network, seed_layers, train
 from compvis.networks.warps import LIGHT, Deformation
 
@@ -69,7 +69,7 @@ class PrototypicalClassifier(Baseline):
         Raises:
             InputError: unusable images or labels, or fewer than two characters with two or more pictures.
         """
-        checked = check_images(images)
+        checked = self._checked(images)
         _, characters = encode_labels(labels, len(checked))
         alphabets = None if groups is None else check_labels(groups, len(checked), minimum_classes=1)
         framed = frame_ink(checked, self.size, self.frame)

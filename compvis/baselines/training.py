@@ -10,7 +10,6 @@ from torch import Generator, Tensor, nn
 
 from compvis.baselines.contract import Baseline
 from compvis.baselines.preparation import frame_ink
-from compvis.data.check import check_images
 from compvis.networks.training import (
     Progress,
     ask_views,
@@ -84,7 +83,7 @@ class NetworkClassifier(Baseline):
             InputError: images that cannot be used, or a model that was not fitted.
         """
         self._require_fit()
-        return self._ask(frame_ink(check_images(images), self.size, self.frame))
+        return self._ask(frame_ink(self._checked(images), self.size, self.frame))
 
     def _fit(self, images: Float[Tensor, "n *c S S"], targets: Int64[Tensor, "n"]) -> None:
         self._network = self._train(images, targets, self.seed)

@@ -50,10 +50,13 @@ class LabelledLike(Protocol):
     labels: Int64[ndarray, " n"]
 
 
-def build_factory(model: Callable[..., Classifier], seed: int) -> Callable[[], Classifier]:
-    """A maker of unfitted models that start from ``seed`` where the model takes one."""
-    takes_seed = "seed" in inspect.signature(model).parameters
-    return partial(model, seed=seed) if takes_seed else model
+def build_factory(
+    model: Callable[..., Classifier], seed: int, device: str | None = None
+) -> Callable[[], Classifier]:
+    """A maker of unfitted models that start from ``seed`` and work on ``device`` where the model takes them."""
+    taken = inspect.signature(model).parameters
+    given = {"seed": seed, "device": device}
+    return partial(model, **{name: value for name, value in given.items() if name in taken})
 
 
 def run_episodes(

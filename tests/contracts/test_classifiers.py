@@ -89,6 +89,18 @@ def test_same_seed_gives_the_same_model(fitted, name):
     np.testing.assert_array_equal(again.predict_proba(asked), fitted[name].predict_proba(asked))
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", BASELINES)
+def test_on_cuda_it_is_right_too_and_can_be_asked_on_the_cpu(name, tmp_path):
+    images, labels = draw_bars(5, seed=1)
+    model = build(name, device="cuda").fit(*draw_bars(4, seed=0))
+    wanted = 0.6 if name == "prototypical" else 0.9
+    assert (model.predict(images) == labels).mean() >= wanted
+    model.save(tmp_path)
+    on_cpu = load_baseline(tmp_path).predict_proba(images)
+    np.testing.assert_allclose(on_cpu, model.predict_proba(images), atol=0.1)  # views differ by their draws
+
+
 @pytest.mark.parametrize("name", BASELINES)
 def test_saved_model_answers_the_same(fitted, name, tmp_path):
     asked = draw_bars(3, seed=2)[0]

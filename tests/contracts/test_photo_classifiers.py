@@ -71,6 +71,14 @@ def test_predictions_have_the_promised_form_and_are_right(fitted, name):
     assert (predictions == labels).mean() >= 0.9
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", PHOTO_BASELINES)
+def test_on_cuda_it_is_right_too(name):
+    images, labels, masks = draw_things(5, seed=1)
+    model = build(name, device="cuda").fit(*draw_things(5, seed=0))
+    assert (model.predict(images, masks) == labels).mean() >= 0.9
+
+
 @pytest.mark.parametrize("name", PHOTO_BASELINES)
 def test_what_masks_hide_does_not_matter(fitted, name):
     images, _, masks = draw_things(4, seed=2)

@@ -117,10 +117,16 @@ def test_scores_are_mean_accuracies(trial):
     assert score_subsets(Darkness, [train, swapped], test) == pytest.approx((2 / 4 + 1 / 4) / 2)
 
 
-def test_the_seed_reaches_models_that_take_one():
+def test_seed_and_device_reach_models_that_take_them():
     @dataclasses.dataclass
     class Seeded(Darkness):
         seed: int = 0
 
-    assert build_factory(Seeded, 5)().seed == 5
+    @dataclasses.dataclass
+    class Placed(Seeded):
+        device: str = "cpu"
+
+    assert build_factory(Seeded, 5, "cuda")().seed == 5
+    placed = build_factory(Placed, 5, "cuda")()
+    assert (placed.seed, placed.device) == (5, "cuda")
     assert isinstance(build_factory(Darkness, 5)(), Darkness)
