@@ -12,6 +12,8 @@ import numpy as np
 from compvis.evaluation.statistics import Interval, paired_difference, t_interval, wilson_interval
 
 _NEEDED = ("experiment", "run_id", "status", "seed", "config", "metrics", "rows", "timings")
+# What a key's absence means in records that are older than the key.
+_BEFORE: dict[tuple[str, str], Any] = {("viewpoint", "viewpoints"): "always"}
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,11 @@ class Result:
     error: str | None = None
 
     def choice(self, key: str) -> Any:
-        """A config value by dotted key, e.g. ``size.per_class``; None where the config has no such key."""
+        """A config value by dotted key, e.g. ``size.per_class``; None where there is none."""
         value: Any = self.config
         for part in key.split("."):
             if not isinstance(value, Mapping) or part not in value:
-                return None
+                return _BEFORE.get((self.experiment, key))
             value = value[part]
         return value
 

@@ -28,6 +28,12 @@ def folder(tmp_path):
     return tmp_path
 
 
+def test_a_key_that_came_later_means_in_older_records_what_was_done_then(folder):
+    run = replace(load_results(folder)[0], experiment="viewpoint")
+    assert run.choice("viewpoints") == "always"
+    assert replace(run, config={"viewpoints": "never"}).choice("viewpoints") == "never"
+
+
 def test_finished_records_are_found_and_grouped(folder):
     results = load_results(folder, "sample_efficiency")
     groups = group_results(results, ["model_name", "size.per_class"])
