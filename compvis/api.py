@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from compvis.api_parse import Parse, parse_ink
 from compvis.baselines.contract import encode_labels
 from compvis.baselines.registry import load_baseline
-from compvis.data.check import InputError, check_images
+from compvis.data.check import InputError, check_device, check_images
 from compvis.grammar.deformation import DeformationPrior
 from compvis.grammar.placing import Placement, build_tree, place_leaves
 from compvis.grammar.values import sample_values
@@ -86,6 +86,7 @@ class GrammarClassifier:
         if domain != "ink":
             raise InputError(f"There is no domain {domain!r}: use domain='ink' or domain='solids'.")
         self.domain = domain
+        check_device(device)
         try:
             self.options = InkOptions(
                 prior=DeformationPrior(**{**HANDWRITING.to_dict(), **dict(prior or {})}),  # pyright: ignore
@@ -252,11 +253,12 @@ class GrammarClassifier:
     def _to_state(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, torch.Tensor]]:
         """Options by name, the model's record, its tensors."""
         options = {**asdict(self.options), "prior": self.options.prior.to_dict()}
+        del options["device"]  # whoever reads the model may have another
         return options, *model_to_state(self.model)
 
     @classmethod
     def load(cls, path: str | Path) -> "GrammarClassifier":
-        """Read what ``save`` wrote; predictions are the same to the last bit.
+        """Read what ``save`` wrote, for the CPU; predictions are those of a model made there, to the last bit.
 
         Raises:
             InputError: no such model, a damaged one, or one of another version.
@@ -285,6 +287,7 @@ class GrammarClassifier:
     @classmethod
     def _restore(cls, description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> "GrammarClassifier":
         options = dict(description["options"])
+        options.pop("device", None)
         model = cls(description["domain"], **options)
         model.classes_ = np.asarray(description["classes"])
         model.model = model_from_state(description["model"], tensors, model.options)

@@ -24,10 +24,10 @@ from compvis.running import resolve_config, start_run
 @hydra.main(version_base="1.3", config_path="../configs", config_name="costs")
 def main(cfg: DictConfig) -> None:
     """Measure one fit of ``cfg.model`` and its answers."""
+    if cfg.device != "cpu":
+        raise ValueError("Costs are counted on the CPU, the same for every model: leave device=cpu.")
     with start_run(resolve_config(cfg)) as run:
         record = run.record
-        if cfg.device != "cpu":
-            raise ValueError("Costs are counted on the CPU, the same for every model: leave device=cpu.")
         if not run.finished:
             rows = (instantiate(cfg.data.learn_rows), instantiate(cfg.data.test_rows))
             task = draw_task(

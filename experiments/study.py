@@ -90,6 +90,8 @@ def command(piece: dict[str, Any], config: dict[str, Any]) -> list[str]:
     """Arguments of Python for one piece, from the repository's root."""
     folder = f"{config['out']}/{piece['name']}"
     common = [f"out={folder}", "threads=1", f"tracking.mode={config['tracking']['mode']}"]
+    if config["device"] != "cpu" and piece["experiment"] != "costs":  # costs are counted on the CPU
+        common.append(f"device={config['device']}")
     script = f"experiments/{piece['experiment']}.py"
     return [script, "-m", *config["study"]["common"], *piece["overrides"], *common]
 

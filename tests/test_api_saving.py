@@ -29,6 +29,18 @@ def test_a_saved_model_answers_the_same(request, kind, tmp_path):
     ]
 
 
+def test_a_model_made_on_cuda_is_read_for_the_cpu(model, tmp_path):
+    model.save(tmp_path)
+    description = json.loads((tmp_path / "model.json").read_text())
+    assert "device" not in description["options"]
+    description["options"]["device"] = "cuda"  # as earlier versions wrote it
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    loaded = compvis.load(tmp_path)
+    assert loaded.options.device == "cpu"
+    images = draw_shapes(1, seed=6)[0]
+    np.testing.assert_array_equal(loaded.predict(images), model.predict(images))
+
+
 def test_a_model_of_mixed_order_saves_and_goes_on_learning(tmp_path):
     images, labels = draw_shapes(2, seed=0)
     order = np.random.default_rng(2).permutation(len(labels))

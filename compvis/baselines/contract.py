@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from compvis.baselines.preparation import frame_ink
-from compvis.data.check import InputError, check_images, check_labels
+from compvis.data.check import InputError, check_device, check_images, check_labels
 from compvis.networks.warps import Deformation, Warp
 
 _DESCRIPTION = "model.json"
@@ -68,7 +68,7 @@ class Baseline(ABC):
     Args:
         size: side of the square working image, in pixels.
         frame: "image" keeps the picture's own frame; "ink" centres the ink and brings it to a common size.
-        seed: seed of everything random in `fit`; the same seed and data give the same model on one machine.
+        seed: seed of everything random in `fit`; the same seed and data give the same model on one machine's CPU.
         device: where the work is done, "cpu" or "cuda"; None: where the pictures are. Not saved.
     """
 
@@ -155,8 +155,13 @@ class Baseline(ABC):
 
     def _checked(self, images: Any) -> Float[Tensor, "n H W"]:
         """Grey pictures on the device of the work."""
-        checked = check_images(images)
-        return checked if self.device is None else checked.to(self.device)
+        return self._placed(check_images(images))
+
+    def _placed(self, pictures: Tensor) -> Tensor:
+        if self.device is None:
+            return pictures
+        check_device(self.device)
+        return pictures.to(self.device)
 
     def _judge(self, framed: Float[Tensor, "n *c S S"]) -> np.ndarray:
         """Probabilities of framed pictures, in parts that bound the memory."""

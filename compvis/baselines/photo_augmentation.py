@@ -93,7 +93,7 @@ def paste_backgrounds(
     chosen = torch.randint(len(backgrounds), (len(images),), generator=generator, device=images.device)
     pasted = _uniform(len(images), 1, images, generator)[:, :, None, None] < share
     colour, cover = images[:, :3], images[:, 3:]
-    behind = backgrounds.to(images.device)[chosen]
+    behind = backgrounds[chosen]
     return torch.cat([torch.where(pasted, behind + cover * (colour - behind), colour), cover], 1)
 
 

@@ -121,8 +121,7 @@ class PhotoBaseline(Baseline):
         self, images: Any, masks: Any
     ) -> tuple[Float[Tensor, "n 3 H W"], Bool[Tensor, "n H W"] | None]:
         """Photographs and masks on the device of the work."""
-        colours = check_photographs(images)
-        colours = colours if self.device is None else colours.to(self.device)
+        colours = self._placed(check_photographs(images))
         return colours, check_masks(masks, colours)
 
     def _look(self, images: Float[Tensor, "n 4 S S"]) -> Float[Tensor, "n 4 S S"]:
@@ -182,4 +181,5 @@ class AugmentedPhotoBaseline(PhotoBaseline):
         changed = images if self.augmentation is None else self.augmentation(images, generator)
         if self.paste <= 0:
             return changed
+        self._pieces = self._pieces.to(images.device)
         return paste_backgrounds(changed, self._pieces, self.paste, generator)

@@ -67,6 +67,21 @@ def check_images(images: object) -> Float[Tensor, "n H W"]:
     return grey
 
 
+def check_device(name: str) -> None:
+    """Whether torch can work on a device.
+
+    Raises:
+        InputError: another kind of device than cpu and cuda, or a CUDA device that is not there.
+    """
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdecimal()):
+        raise InputError(f"There is no device {name!r}: use cpu or cuda.")
+    if kind == "cuda" and not int(number or 0) < torch.cuda.device_count():
+        raise InputError(
+            f"torch finds no device {name!r}: use cpu, or a torch built for CUDA where there is a GPU."
+        )
+
+
 def check_labels(labels: object, n: int, minimum_classes: int = 2) -> Int64[Tensor, "n"]:
     """Return class numbers as int64, on the device they came on (the CPU for arrays and lists).
 

@@ -78,7 +78,7 @@ def attack_by_gradient(
         moved = (2 * torch.rand(clean.shape, generator=generator) - 1) * bound.share
     for _ in range(steps):
         asked = (clean + moved).clamp(0, 1).requires_grad_(True)
-        loss = _loss(logits(asked), right, kind)
+        loss = _loss(logits(asked).to(right.device), right, kind)
         (slope,) = torch.autograd.grad(loss, asked)
         moved = (moved + step * slope.sign()).clamp(-bound.share, bound.share)
     return _quantised(clean + moved, images, bound)

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 from numpy import ndarray
 
+from compvis.data.check import check_device
 from compvis.evaluation.answering import answer_images, fit_model
 from compvis.evaluation.statistics import wilson_interval
 
@@ -53,9 +54,18 @@ class LabelledLike(Protocol):
 def build_factory(
     model: Callable[..., Classifier], seed: int, device: str | None = None
 ) -> Callable[[], Classifier]:
-    """A maker of unfitted models that start from ``seed`` and work on ``device`` where the model takes them."""
+    """A maker of unfitted models that start from ``seed``, and work on ``device``, where their signature has these.
+
+    Of a grammar it has neither: its yaml takes them from the run. A ``device`` that the model was given stays.
+
+    Raises:
+        InputError: a device that is not there.
+    """
+    given: dict[str, Any] = {"seed": seed}
+    if device is not None:
+        check_device(device)
+        given["device"] = getattr(model, "keywords", {}).get("device", device)
     taken = inspect.signature(model).parameters
-    given = {"seed": seed, "device": device}
     return partial(model, **{name: value for name, value in given.items() if name in taken})
 
 

@@ -66,6 +66,9 @@ def compare_rows(results: Sequence[Result]) -> list[ComparisonRow]:
     for (data, per_class, model), runs in group_results(
         results, ["data.name", "size.per_class", "model_name"]
     ).items():
+        timed = [
+            run for run in runs if run.choice("device") in (None, "cpu")
+        ] or runs  # devices are not mixed
         rows.append(
             ComparisonRow(
                 data,
@@ -74,8 +77,8 @@ def compare_rows(results: Sequence[Result]) -> list[ComparisonRow]:
                 accuracy_interval(runs),
                 len(runs),
                 sum(run.metrics["failures"] for run in runs),
-                _mean(runs, "fit_seconds"),
-                _mean(runs, "seconds_per_image"),
+                _mean(timed, "fit_seconds"),
+                _mean(timed, "seconds_per_image"),
             )
         )
     return sorted(rows, key=lambda row: (row.data, row.per_class or 0, -row.accuracy.estimate))

@@ -59,23 +59,6 @@ def describe_machine() -> dict[str, str | int | None]:
     }
 
 
-def check_device(name: str) -> None:
-    """Whether torch can work on the device that a run asks for.
-
-    Raises:
-        ValueError: a device of another kind than cpu and cuda, or CUDA where there is none.
-    """
-    import torch
-
-    kind = name.split(":")[0]
-    if kind not in ("cpu", "cuda"):
-        raise ValueError(f"There is no device={name}: use cpu or cuda.")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            f"device={name}, but torch finds no CUDA device: use device=cpu, or a torch built for CUDA."
-        )
-
-
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     if info.exists():

@@ -8,7 +8,7 @@ from compvis.running.machine import describe_git
 from compvis.running.record import RecordError, RunRecord
 
 # Sections of a config that say how a run is watched or where, not what is computed.
-INCIDENTAL = frozenset({"tracking", "progress", "threads", "out", "resume", "device", "jobs", "only", "dry"})
+INCIDENTAL = frozenset({"tracking", "progress", "threads", "out", "resume", "jobs", "only", "dry"})
 
 
 class ConfigMismatchError(RecordError):
@@ -52,7 +52,11 @@ def commits_differ(record: RunRecord) -> bool:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What differs between two configs, one line a key, `INCIDENTAL` sections left out."""
+    """What differs between two configs, one line a key, `INCIDENTAL` sections left out.
+
+    Other devices draw other random numbers; configs from before there was a choice meant the CPU.
+    """
+    old, new = ({"device": "cpu", **one} for one in (old, new))
     before = {key: value for key, value in _flatten(old).items() if key.split(".")[0] not in INCIDENTAL}
     after = {key: value for key, value in _flatten(new).items() if key.split(".")[0] not in INCIDENTAL}
     return [

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compvis.running.machine import check_device
 from compvis.running.progress import ProgressReporter
 from compvis.running.record import RunRecord
 from compvis.running.resume import commits_differ, open_record
@@ -64,13 +63,11 @@ def start_run(config: Mapping[str, Any]) -> Iterator[Run]:
 
     Args:
         config: resolved plain config with the keys of ``configs/run/default.yaml``: ``name``, ``run_id``,
-            ``out``, ``seed``, ``threads``, ``device``, ``resume``, ``progress``, ``tracking`` (``mode``, ``project``).
+            ``out``, ``seed``, ``threads``, ``resume``, ``progress``, ``tracking`` (``mode``, ``project``).
 
     Raises:
         ConfigMismatchError: a record of this name was made with another config.
-        ValueError: a ``device`` that is not there.
     """
-    check_device(config["device"])
     out = Path(config["out"])
     name, run_id, seed = config["name"], config["run_id"], config["seed"]
     progress = ProgressReporter(config["progress"])

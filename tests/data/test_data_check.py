@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from compvis.data.check import InputError, check_images, check_labels
+from compvis.data.check import InputError, check_device, check_images, check_labels
 
 
 def test_uint8_and_float_mean_the_same():
@@ -101,3 +101,18 @@ def test_bad_labels_are_refused(labels: object, message: str):
 
 def test_one_class_is_enough_where_asked():
     assert check_labels([4, 4], 2, minimum_classes=1).tolist() == [4, 4]
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [("tpu", "no device"), ("cuda", "finds no"), ("cuda:1", "finds no"), ("cuda:x", "no device")],
+)
+def test_devices_that_are_not_there_are_refused(device: str, message: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(InputError, match=message):
+        check_device(device)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    check_device("cpu")
+    check_device("cuda")
+    with pytest.raises(InputError, match="finds no device 'cuda:1'"):
+        check_device("cuda:1")

@@ -31,6 +31,13 @@ IMAGES = np.random.default_rng(1).integers(60, 190, (12, SIDE, SIDE)).astype(np.
 TARGETS = logits(torch.from_numpy(IMAGES).float() / 255).argmax(1).numpy()
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", GRADIENT_ATTACKS)
+def test_a_network_on_cuda_is_attacked_as_on_the_cpu(kind):
+    moved = attack_by_gradient(lambda images: logits(images.cpu()).cuda(), IMAGES, TARGETS, Bound(10), kind)
+    np.testing.assert_array_equal(moved, attack_by_gradient(logits, IMAGES, TARGETS, Bound(10), kind))
+
+
 @pytest.mark.parametrize("kind", GRADIENT_ATTACKS)
 def test_gradients_reach_the_corner_of_the_ball(kind):
     bound = Bound(10)

@@ -1,8 +1,10 @@
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
 
+from compvis.data.check import InputError
 from compvis.evaluation.protocols import (
     build_factory,
     run_episodes,
@@ -126,7 +128,11 @@ def test_seed_and_device_reach_models_that_take_them():
     class Placed(Seeded):
         device: str = "cpu"
 
-    assert build_factory(Seeded, 5, "cuda")().seed == 5
-    placed = build_factory(Placed, 5, "cuda")()
-    assert (placed.seed, placed.device) == (5, "cuda")
+    assert build_factory(Seeded, 5, "cpu")().seed == 5
+    placed = build_factory(Placed, 5, "cpu:0")()
+    assert (placed.seed, placed.device) == (5, "cpu:0")
+    assert build_factory(Placed, 5)().device == "cpu"
+    assert build_factory(partial(Placed, device="cpu:1"), 5, "cpu")().device == "cpu:1"
     assert isinstance(build_factory(Darkness, 5)(), Darkness)
+    with pytest.raises(InputError, match="no device 'tpu'"):
+        build_factory(Placed, 5, "tpu")

@@ -244,3 +244,13 @@ def test_the_readme_adds_a_model_and_a_shift(tmp_path):
     assert record.config["model"]["_target_"] == "class_mean.ClassMean"
     assert record.metrics["conditions"]["mirror-1"]["images"] == 20
     assert record.metrics["accuracy"] > 0.5
+
+
+def test_pieces_run_on_the_device_of_the_study_but_for_costs():
+    module = load("study")
+    config = {"out": "o", "tracking": {"mode": "disabled"}, "study": {"common": []}, "device": "cuda"}
+    pieces = [{"name": one, "experiment": one, "overrides": []} for one in ("attacks", "costs")]
+    attacks, costs = (module.command(piece, config) for piece in pieces)
+    assert "device=cuda" in attacks
+    assert not any(argument.startswith("device") for argument in costs)
+    assert "device=cpu" not in module.command(pieces[0], {**config, "device": "cpu"})

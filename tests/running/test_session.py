@@ -13,7 +13,7 @@ from compvis.running.resume import differences
 @pytest.fixture
 def config(tmp_path):
     return {
-        "name": "trial", "run_id": "r", "out": str(tmp_path), "seed": 7, "threads": 1, "device": "cpu", "resume": True,
+        "name": "trial", "run_id": "r", "out": str(tmp_path), "seed": 7, "threads": 1, "resume": True,
         "progress": "quiet", "tracking": {"mode": "disabled", "project": "compvis"}, "model": {"size": 3},
     }  # fmt: skip
 
@@ -95,14 +95,15 @@ def test_how_a_run_is_watched_does_not_matter(config):
     assert work({**config, "progress": "plain", "threads": 2}).status == "finished"
 
 
-@pytest.mark.parametrize("device", ["tpu", "cuda"])
-def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
-    config, device, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match=f"device={device}.*cpu"), start_run({**config, "device": device}):
-        pass
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize(
+    ("earlier", "later"), [({}, {"device": "cuda"}), ({"device": "cuda"}, {"device": "cpu"})]
+)
+def test_another_device_is_another_run(config, earlier, later):
+    with pytest.raises(KeyboardInterrupt):
+        work({**config, **earlier}, stop_after=2)
+    with pytest.raises(ConfigMismatchError, match="device"):
+        work({**config, **later})
+    assert work({**config, **(earlier or {"device": "cpu"})}).status == "finished"
 
 
 def test_a_failure_is_recorded_and_raised(config, tmp_path):
