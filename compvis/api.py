@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from compvis.api_gradient import ink_logits
 from compvis.api_parse import Parse, parse_ink
 from compvis.baselines.contract import encode_labels
 from compvis.baselines.registry import load_baseline
@@ -181,6 +182,11 @@ class GrammarClassifier:
         """
         checked = self._ready(images)
         return _with_clear_errors(lambda: self.model.log_evidence(checked, progress=progress))
+
+    def logits(self, images: Any) -> torch.Tensor:
+        """The log evidence (n, classes), with a gradient to float images (:mod:`compvis.api_gradient`)."""
+        checked = self._ready(images)
+        return _with_clear_errors(lambda: ink_logits(self.model, checked))
 
     def predict_proba(self, images: Any) -> np.ndarray:
         """Probabilities (n, classes), columns ``classes_``: softmax of ``confidence`` times the evidence."""

@@ -1,5 +1,6 @@
 """What the grammar makes of one image of ink, for users: the tree, its scores, what it draws, what it leaves out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,9 +9,11 @@ from jaxtyping import Bool, Float
 from scipy.special import logsumexp
 from torch import Tensor
 
+from compvis.grammar.ink import InkGrammar
 from compvis.inspection.html import parse_page
 from compvis.learning.ink_hypotheses import InkHypothesis, explain
 from compvis.learning.ink_model import InkModel
+from compvis.parsing.ink_shape import InkShape
 from compvis.parsing.parser import RefineSettings, parse_as
 from compvis.tree import ParseTree
 
@@ -77,16 +80,8 @@ def parse_ink(
 
 def _as_class(model: InkModel, name, place: int, evidence: float, ink, hypotheses, settings) -> Parse:
     """The parse as the class at ``place``: under its best hypothesis, by its best template."""
-    members, grammar = model.members(model.classes[place]), model.grammar
-    chosen: InkHypothesis = max(hypotheses, key=lambda one: one.by_class[place])
-    best = int(chosen.evidence[members].argmax())
-    template = model.shapes[members[best]]
-    if chosen.turn:
-        template = template.turned(-chosen.turn)
-        grammar = grammar.with_template(place, best, template.template)
-    found = parse_as(
-        chosen.ink, chosen.upright, grammar, (place, best), template, model.options.match, settings
-    )
+    chosen, best = best_template(model, place, hypotheses)
+    found = parse_as(chosen.ink, chosen.upright, *best, model.options.match, settings)
     return Parse(
         image=ink.numpy(),
         label=name,
@@ -97,6 +92,21 @@ def _as_class(model: InkModel, name, place: int, evidence: float, ink, hypothese
         turn=0.0 - chosen.turn,
         left_out=(chosen.ink != ink).numpy(),
     )
+
+
+def best_template(
+    model: InkModel, place: int, hypotheses: Sequence[InkHypothesis]
+) -> tuple[InkHypothesis, tuple[InkGrammar, tuple[int, int], InkShape]]:
+    """The hypothesis that says most for the class at ``place``, and its best template, turned with the paper: the
+    grammar that holds it, its (class, template) there, and its description."""
+    members, grammar = model.members(model.classes[place]), model.grammar
+    chosen = max(hypotheses, key=lambda one: one.by_class[place])
+    best = int(chosen.evidence[members].argmax())
+    template = model.shapes[members[best]]
+    if chosen.turn:
+        template = template.turned(-chosen.turn)
+        grammar = grammar.with_template(place, best, template.template)
+    return chosen, (grammar, (place, best), template)
 
 
 def _beside(model: InkModel, chosen: InkHypothesis, place: int) -> list[tuple[str, str, float]]:

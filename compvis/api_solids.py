@@ -3,21 +3,21 @@
 import math
 from collections.abc import Callable
 from copy import copy
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from compvis.api import GrammarClassifier
+from compvis.api_solid_parse import SolidParse
 from compvis.baselines.contract import encode_labels
 from compvis.data.check import InputError
 from compvis.data.check_photographs import check_masks, check_photographs, check_viewpoints
 from compvis.data.views import view_directions
 from compvis.grammar.solid import SolidPrior, SolidValues, place_parts, solid_rules, stack_templates
-from compvis.inspection.solid_page import solid_page
 from compvis.learning.figure_ground import FigureGroundSettings
 from compvis.learning.ink_model import posterior
 from compvis.learning.solid_fit import FitSettings
@@ -49,45 +49,6 @@ _GROUPS = {
 # The first is described by name; what the others taught is in the model.
 _UNSAVED = ("renderer", "photographs")
 _PROPOSALS = 4  # refined for each category of a parse
-
-
-@dataclass(frozen=True, eq=False)
-class SolidParse:
-    """What the grammar makes of one photograph.
-
-    Attributes:
-        image: (H, W, 3) uint8.
-        label: the category. log_evidence: log p(figure, edges, colour | category), nats of independent observations.
-        viewpoint: azimuth, elevation, roll in degrees, of the refined best hypothesis.
-        proposal: the same of the likeliest proposal, before any refinement.
-        viewpoint_spread: root mean square angle in degrees between this and the viewpoints of the library by
-            their posterior probability.
-        tree: object and parts, with their values; leaves carry rotation, centre and size in the world frame.
-        scores: (address, name, nats): log prior of every site, and the log likelihoods of the figure and of the edges
-            inside it, tempered and weighted as in the evidence; what the recognition network adds.
-        rendering: what the tree draws, (H, W, 3) uint8 on black.
-        parts: (H, W) number of the part that owns each pixel, -1 for none; the same number is the same part of
-            the category in every picture.
-        hidden: (H, W) True where the object must be but something in front is seen.
-        alternatives: the parses as other categories, best first.
-    """
-
-    image: UInt8[ndarray, "H W 3"]
-    label: Any
-    log_evidence: float
-    viewpoint: tuple[float, float, float]
-    proposal: tuple[float, float, float]
-    viewpoint_spread: float
-    tree: ParseTree
-    scores: tuple[tuple[str, str, float], ...]
-    rendering: UInt8[ndarray, "H W 3"]
-    parts: Int64[ndarray, "H W"]
-    hidden: Bool[ndarray, "H W"]
-    alternatives: tuple["SolidParse", ...] = ()
-
-    def to_html(self) -> str:
-        """A self-contained page: photograph, parts, rendering, scores, alternatives."""
-        return solid_page(self)
 
 
 class SolidClassifier(GrammarClassifier):
@@ -213,6 +174,15 @@ class SolidClassifier(GrammarClassifier):
         self._require_fit()
         pictures = check_photographs(images).cpu()
         return self.model.log_evidence(self.model.view(pictures, check_masks(masks, pictures)))
+
+    def logits(self, images: Any, masks: Any = None) -> Float[torch.Tensor, "n c"]:
+        """The log evidence, with a gradient to float images through their colours: edges, mean colour, network.
+
+        What is figure, and the frame that is settled on, have no gradient.
+        """
+        self._require_fit()
+        pictures = check_photographs(images).cpu()
+        return self.model.logits(self.model.view(pictures, check_masks(masks, pictures)))
 
     def predict_proba(self, images: Any, masks: Any = None) -> np.ndarray:
         """Probabilities (n, classes), columns ``classes_``: softmax of ``confidence`` times the evidence."""

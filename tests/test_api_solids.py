@@ -88,6 +88,33 @@ def test_every_photograph_is_answered_by_itself(model):
     np.testing.assert_allclose(together, alone, atol=1e-3)
 
 
+def slopes(model, images, masks, own, rival) -> tuple[float, np.ndarray]:
+    """The margin of a rival over the own category, and its gradient to float images."""
+    asked = torch.as_tensor(images).float().requires_grad_(True)
+    logits = model.logits(asked, masks)
+    np.testing.assert_allclose(
+        logits.detach().numpy(), model.log_evidence(asked.detach(), masks=masks), rtol=1e-4, atol=1e-3
+    )
+    margin = logits[0, rival] - logits[0, own]
+    (slope,) = torch.autograd.grad(margin, asked)
+    return float(margin.detach()), slope.numpy()
+
+
+def test_the_evidence_has_a_gradient_to_pixels(model):
+    images, _, masks, _ = photograph(1, seed=9)
+    shown = images[:1] / np.float32(255)
+    margin, slope = slopes(model, shown, masks[:1], 0, 1)
+    assert np.isfinite(slope).all()
+    assert (
+        np.abs(slope[0][~masks[0]]).max() < 1e-2 * np.abs(slope).max()
+    )  # masks are given: the figure alone counts
+    step = 2e-3 * np.sign(slope)
+    before, _ = slopes(model, shown - step, masks[:1], 0, 1)
+    after, _ = slopes(model, shown + step, masks[:1], 0, 1)
+    assert before < margin < after
+    assert after - before == pytest.approx(2 * float((slope * step).sum()), rel=0.2)
+
+
 def test_shape_decides_where_colours_are_of_no_use(model):
     images, labels, masks, _ = photograph(6, seed=3)
     grey = images.copy()

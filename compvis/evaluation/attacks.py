@@ -55,7 +55,7 @@ def attack_by_gradient(
     kind: str,
     seed: int = 0,
 ) -> UInt8[ndarray, "n H W *c"]:
-    """Images that a differentiable model answers as badly as gradients can make it.
+    """Images that a differentiable model answers as badly as gradients can make it: the worst of all steps.
 
     Args:
         targets: columns of the right answers.
@@ -76,12 +76,18 @@ def attack_by_gradient(
     if kind != "fgsm":
         steps, step = _STEPS, _STEP_SHARE * bound.share / _STEPS
         moved = (2 * torch.rand(clean.shape, generator=generator) - 1) * bound.share
-    for _ in range(steps):
-        asked = (clean + moved).clamp(0, 1).requires_grad_(True)
+    worst, found = np.full(len(images), -np.inf), images.copy()
+    for done in range(steps + 1):
+        # What is asked about is what would be handed out.
+        tried = _quantised(clean + moved, images, bound)
+        asked = (torch.from_numpy(tried).float() / 255.0).requires_grad_(True)
         loss = _loss(logits(asked).to(right.device), right, kind)
-        (slope,) = torch.autograd.grad(loss, asked)
-        moved = (moved + step * slope.sign()).clamp(-bound.share, bound.share)
-    return _quantised(clean + moved, images, bound)
+        worse = loss.detach().double().numpy() > worst
+        worst[worse], found[worse] = loss.detach().double().numpy()[worse], tried[worse]
+        if done < steps:
+            (slope,) = torch.autograd.grad(loss.sum(), asked)
+            moved = (moved + step * slope.sign()).clamp(-bound.share, bound.share)
+    return found
 
 
 GRADIENT_ATTACKS = ("fgsm", "pgd", "margin")
@@ -154,12 +160,12 @@ def summarise_attacks(rows: Any) -> dict[str, Any]:
     return {"clean": float(np.mean(list(clean.values()))), "images": len(clean), "bounds": bounds}
 
 
-def _loss(scores: Float[Tensor, "n C"], right: Int64[Tensor, "n"], kind: str) -> Tensor:
+def _loss(scores: Float[Tensor, "n C"], right: Int64[Tensor, "n"], kind: str) -> Float[Tensor, "n"]:
     if kind != "margin":
-        return F.cross_entropy(scores, right, reduction="sum")
+        return F.cross_entropy(scores, right, reduction="none")
     own = scores.gather(1, right[:, None])[:, 0]
     others = scores.scatter(1, right[:, None], -torch.inf).amax(1)
-    return (others - own).sum()
+    return others - own
 
 
 def _quantised(moved: Tensor, images: ndarray, bound: Bound) -> ndarray:

@@ -8,7 +8,7 @@ Statistical Science 1, 1986).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -40,7 +40,8 @@ class Recognition:
     the pictures of a step that are the training images themselves. Both are warped anew each time they are shown.
     weight: observations that its answer counts as beside the evidence (``temperature`` of ink and of figures). views:
     slightly warped looks at an image whose answers are averaged. width: channels of the first stage. batch: pictures
-    a step. seed: of drawings, warps and initial weights.
+    a step. members: networks, each taught by itself, whose answers are averaged. seed: of drawings, warps and initial
+    weights.
     """
 
     steps: int = 0
@@ -51,11 +52,12 @@ class Recognition:
     views: int = 8
     width: int = 24
     batch: int = 64
+    members: int = 1
     seed: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spreads", tuple(float(one) for one in self.spreads))
-        counts = {"steps": 0, "drawings": 1, "views": 1, "width": 1, "batch": 2, "seed": 0}
+        counts = {"steps": 0, "drawings": 1, "views": 1, "width": 1, "batch": 2, "members": 1, "seed": 0}
         for name, least in counts.items():
             value = getattr(self, name)
             if not isinstance(value, int | float) or not least <= value < np.inf or value != int(value):
@@ -87,21 +89,30 @@ class Sight:
     dropout: float
 
 
+class Committee(nn.ModuleList):
+    """Networks whose log-probabilities are averaged."""
+
+    def forward(self, inputs: Float[Tensor, "n d S S"]) -> Float[Tensor, "n c"]:
+        return torch.stack([network(inputs).log_softmax(1) for network in self]).mean(0)
+
+
 class Recognizer:
-    """A taught network: class probabilities of looks."""
+    """A taught network, or several: class probabilities of looks."""
 
     def __init__(self, network: nn.Module, settings: Recognition, sight: Sight) -> None:
-        self.network, self.settings, self.sight = network.eval(), settings, sight
+        self.network = network.eval().requires_grad_(False)
+        self.settings, self.sight = settings, sight
 
     @torch.no_grad()
     def log_posterior(self, looks: Float[Tensor, "n *c S S"]) -> Float[np.ndarray, "n c"]:
         """Mean log-probability of the classes over the views; each look by itself."""
-        device, sight = next(self.network.parameters()).device, self.sight
-        parts = [
-            ask_views(self.network, part.to(device), sight.inputs, sight.shift, self.settings.views)
-            for part in looks.split(_AT_ONCE)
-        ]
+        parts = [self.opinion(part) for part in looks.split(_AT_ONCE)]
         return torch.cat(parts).double().log_softmax(1).cpu().numpy()
+
+    def opinion(self, looks: Float[Tensor, "n *c S S"]) -> Float[Tensor, "n c"]:
+        """The same up to what is common to all classes, with gradients to the looks."""
+        device, sight = next(self.network.parameters()).device, self.sight
+        return ask_views(self.network, looks.to(device), sight.inputs, sight.shift, self.settings.views)
 
     def to_state(self) -> dict[str, Tensor]:
         """The weights by name."""
@@ -151,7 +162,7 @@ def teach(
     sight: Sight,
     device: str = "cpu",
 ) -> Recognizer:
-    """A network taught by what a grammar drew and by the images that the grammar was learned from.
+    """Networks taught by what a grammar drew and by the images that the grammar was learned from.
 
     Every class has the same part of either, however many looks it has: the network's opinion stands beside a
     likelihood.
@@ -159,12 +170,19 @@ def teach(
     Raises:
         ValueError: a lesson whose looks and classes differ in number.
     """
-    generator = torch.Generator(device).manual_seed(settings.seed)
     of_seen = round(settings.seen * settings.batch)
     parts = [(drawn, settings.batch - of_seen), (seen, of_seen)]
     lessons = [(*_balance(*lesson, device), share) for lesson, share in parts if share]
-    batches = [draw_batches(len(looks), share, generator) for looks, _, share in lessons]
     network = _build(1 + int(seen[1].max()), settings, sight, device)
+    for k, member in enumerate(_members(network)):
+        _teach(member, lessons, replace(settings, seed=_seed(settings, k)), sight, device)
+    return Recognizer(network, settings, sight)
+
+
+def _teach(network: nn.Module, lessons, settings: Recognition, sight: Sight, device: str) -> None:
+    """Train one network on (looks, classes, how many of them a step)."""
+    generator = torch.Generator(device).manual_seed(settings.seed)
+    batches = [draw_batches(len(looks), share, generator) for looks, _, share in lessons]
 
     def loss_of_batch() -> Tensor:
         chosen = [next(one) for one in batches]
@@ -176,7 +194,6 @@ def teach(
     optimizer = build_optimizer(network, "adamw", sight.rate, sight.decay)
     with seed_layers(settings.seed, torch.device(device)):
         train(network, loss_of_batch, optimizer, settings.steps, _AVERAGE)
-    return Recognizer(network, settings, sight)
 
 
 def _balance(looks: Tensor, classes: Tensor, device: str) -> Lesson:
@@ -192,6 +209,19 @@ def _balance(looks: Tensor, classes: Tensor, device: str) -> Lesson:
 
 
 def _build(classes: int, settings: Recognition, sight: Sight, device: str) -> nn.Module:
-    with seed_layers(settings.seed, torch.device(device)):
-        network = residual_network(sight.channels, classes, settings.width, blocks=1, dropout=sight.dropout)
-        return place_network(network, torch.device(device))
+    """One network, or a committee of them, with their first weights."""
+    networks = []
+    for k in range(settings.members):
+        with seed_layers(_seed(settings, k), torch.device(device)):
+            one = residual_network(sight.channels, classes, settings.width, blocks=1, dropout=sight.dropout)
+        networks.append(place_network(one, torch.device(device)))
+    return networks[0] if len(networks) == 1 else Committee(networks)
+
+
+def _members(network: nn.Module) -> list[nn.Module]:
+    return list(network) if isinstance(network, Committee) else [network]
+
+
+def _seed(settings: Recognition, member: int) -> int:
+    """Of a network, so that no two seeds of a committee share one."""
+    return settings.seed * settings.members + member

@@ -202,6 +202,10 @@ class SolidModel:
         The likelihood of figure and edges is summed over alternatives and viewpoints (uniform over the upper half of
         the sphere); the colour's is a Student t. The recognition network's opinion is pooled with it.
         """
+        return pool(self.evidence(seen).double().numpy(), self.recognised(seen))
+
+    def evidence(self, seen: SolidViews) -> Float[Tensor, "n c"]:
+        """The same without the network's opinion, with gradients to the photographs' colours."""
         scores = self._proposal_scores(seen)
         found = torch.stack(
             [
@@ -210,7 +214,7 @@ class SolidModel:
             ],
             1,
         )
-        return pool((found + self._colour_scores(seen)).double().numpy(), self.recognised(seen))
+        return found + self._colour_scores(seen)
 
     def recognised(self, seen: SolidViews) -> Float[np.ndarray, "n c"]:
         """What the recognition network adds, nats: its weighted log-probabilities of the categories.
@@ -222,6 +226,16 @@ class SolidModel:
             return np.zeros((len(seen), len(self.grammar.categories)))
         found = self.recognizer.log_posterior(look_at_objects(seen))
         return self.options.recognition.weight * found * seen.whole.numpy()[:, None]
+
+    def logits(self, seen: SolidViews) -> Float[Tensor, "n c"]:
+        """The log evidence, with gradients to the photographs' colours."""
+        found = self.evidence(seen)
+        if self.recognizer is None or self.surroundings.backdrop is None:
+            return found
+        said = self.recognizer.opinion(look_at_objects(seen)).log_softmax(1) * seen.whole[:, None]
+        said = found + self.options.recognition.weight * said
+        # As in `pool`.
+        return said.log_softmax(1) + found.logsumexp(1, keepdim=True)
 
     def propose(self, seen: SolidViews, category: int, count: int) -> list[tuple[float, int, int]]:
         """The best (log score, template, viewpoint) of one photograph (n = 1) in a category."""

@@ -34,9 +34,10 @@ class SolidRecognition(Recognition):
 
     drawings: int = 300
     spreads: Sequence[float] = (0.7,)
-    weight: float = 3.0
+    weight: float = 8.0
     views: int = 4
     batch: int = 32
+    members: int = 2
 
 
 def look_at_objects(seen: SolidViews) -> Float[Tensor, "n 4 S S"]:

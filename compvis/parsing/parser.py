@@ -101,6 +101,21 @@ def parse_as(
     return TreeParse(tree, tuple(items), rendering.ink[0].detach())
 
 
+def draw_proposal(
+    shape: InkShape,
+    grammar: InkGrammar,
+    choice: tuple[int, int],
+    template: InkShape,
+    match_settings: MatchSettings,
+    renderer: InkRenderer,
+) -> Float[Tensor, "H W"]:
+    """What :func:`parse_as` starts from, drawn: the template where the matcher puts it, before any refinement."""
+    rule = grammar.classes[choice[0]].templates[choice[1]]
+    placement = Placement(shape.centre, torch.tensor(shape.unit))
+    values = propose(shape, template, match_settings)
+    return renderer(to_strokes(place_leaves(rule, values, placement)), shape.size).ink[0]
+
+
 def propose(shape: InkShape, template: InkShape, settings: MatchSettings) -> InkValues:
     """Values of every site of the template's tree (h = 1), by matching its points on the image's."""
     stack = shape_stack(template, settings)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Shaped
 from scipy import ndimage
 from skimage.color import rgb2lab
+from skimage.color.colorconv import xyz_from_rgb, xyz_tristimulus_values
 from torch import Tensor
 
 from compvis.likelihood.backdrop import Backdrop
@@ -89,7 +90,8 @@ class FramedScenes:
 def frame_scenes(images: Float[Tensor, "n 3 H W"], masks: Bool[Tensor, "n H W"]) -> FramedScenes:
     """Frame pictures of whole objects (colours in [0, 1]) with their masks."""
     plain, colour, figure = [], [], []
-    for lab, mask in zip(to_lab(images), masks.cpu().numpy(), strict=True):
+    labs = torch.from_numpy(to_lab(images).astype(np.float32))
+    for lab, mask in zip(labs, masks.cpu().numpy(), strict=True):
         none = np.zeros(mask.shape, np.float32)
         plain.append(_view(lab, none, none, None)[2])
         share, _, own, *_ = _view(lab, mask, none, None)
@@ -100,7 +102,25 @@ def frame_scenes(images: Float[Tensor, "n 3 H W"], masks: Bool[Tensor, "n H W"])
 
 def to_lab(images: Float[Tensor, "n 3 H W"]) -> Float[np.ndarray, "n H W 3"]:
     """CIE Lab / 100 of colours in [0, 1]."""
-    return np.stack([rgb2lab(image.permute(1, 2, 0).cpu().numpy()) / 100 for image in images])
+    return np.stack([rgb2lab(image.detach().permute(1, 2, 0).cpu().numpy()) / 100 for image in images])
+
+
+def with_gradient(
+    lab: Float[np.ndarray, "n H W 3"], images: Float[Tensor, "n 3 H W"]
+) -> Float[Tensor, "n H W 3"]:
+    """The Lab colours of images as a tensor; where the images have a gradient, so has it (CIE 15:2004, D65)."""
+    colours = torch.from_numpy(lab.astype(np.float32))
+    if not images.requires_grad:
+        return colours
+    linear = torch.where(
+        images > 0.04045, ((images.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4, images / 12.92
+    )
+    xyz = torch.einsum("ab,nbyx->nyxa", torch.from_numpy(xyz_from_rgb).float(), linear)
+    xyz = xyz / xyz.new_tensor(xyz_tristimulus_values(illuminant="D65", observer="2"))
+    root = torch.where(xyz > 0.008856, xyz.clamp_min(0.008856) ** (1 / 3), 7.787 * xyz + 16 / 116)
+    x, y, z = root.unbind(-1)
+    found = torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1) / 100
+    return colours + found - found.detach()
 
 
 def view_photographs(
@@ -120,20 +140,20 @@ def view_photographs(
         return SolidViews(
             *(torch.zeros(e) for e in empty), whole=torch.zeros(0) > 0, clear=torch.zeros(0) > 0
         )
-    views, clear = [], []
-    for n, lab in enumerate(to_lab(images)):
+    views, clear, labs = [], [], to_lab(images)
+    for n, (lab, pixels) in enumerate(zip(labs, with_gradient(labs, images), strict=True)):
         if masks is not None:
             mask = masks[n].cpu().numpy()
             ground = ~mask if surroundings.backdrop is None else surroundings.backdrop.ground(lab, mask)
             clear.append(_in_the_clear(mask, ground))
             whole = clear[-1] and not _is_cut(mask)
-            views.append(_view(lab, mask, ground, _box_middle(mask) if whole else None))
+            views.append(_view(pixels, mask, ground, _box_middle(mask) if whole else None))
         elif surroundings.net is not None:
             none = np.zeros(lab.shape[:2], np.float32)
-            views.append(_view(lab, none, none, None))
+            views.append(_view(pixels, none, none, None))
         else:
             figure = tell_figure(lab)
-            views.append(_view(lab, figure, 1 - figure, None))
+            views.append(_view(pixels, figure, 1 - figure, None))
     columns = (torch.stack(list(column)) for column in zip(*views, strict=True))
     seen = SolidViews(*columns, clear=torch.tensor(clear or [False] * len(views)))
     if masks is None and surroundings.net is not None:
@@ -204,7 +224,7 @@ def tell_figure(lab: Shaped[np.ndarray, "H W 3"]) -> Shaped[np.ndarray, "H W"]:
 
 
 def _view(
-    lab: Shaped[np.ndarray, "H W 3"],
+    lab: Float[Tensor, "H W 3"],
     figure: Shaped[np.ndarray, "H W"],
     ground: Shaped[np.ndarray, "H W"],
     middle: np.ndarray | None,
@@ -224,7 +244,7 @@ def _view(
     y = (places + float(middle[1])) / height * 2 - 1
     grid = torch.stack([x.expand(SIDE, SIDE), y[:, None].expand(SIDE, SIDE)], -1)[None].float()
     told = torch.from_numpy(np.stack([figure, ground]).astype(np.float32))[None]
-    colour = torch.from_numpy(lab.astype(np.float32)).permute(2, 0, 1)[None]
+    colour = lab.permute(2, 0, 1)[None]
     both = torch.cat([told, told[:, :1] * colour, colour], 1)
     reduce = max(1, round(step))
     if reduce > 1:

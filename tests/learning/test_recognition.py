@@ -86,6 +86,27 @@ def test_drawings_alone_teach(plain):
     assert right.mean() > 0.9
 
 
+def test_a_committee_is_the_mean_of_networks_taught_by_themselves(plain):
+    lesson = draw_ink_lesson(plain.shapes, np.arange(3), SETTINGS)
+    sight, pair = ink_sight(SETTINGS), dataclasses.replace(SETTINGS, members=2, steps=15, seed=3)
+    found = teach(lesson, lesson, pair, sight)
+    alone = [
+        teach(lesson, lesson, dataclasses.replace(pair, members=1, seed=seed), sight).log_posterior(
+            lesson[0][:9]
+        )
+        for seed in (6, 7)
+    ]
+    assert np.abs(alone[0] - alone[1]).max() > 0.05
+    together = found.log_posterior(lesson[0][:9])
+    mean = (alone[0] + alone[1]) / 2
+    # Two views: their members' mean first, then the views'.
+    np.testing.assert_allclose(together, mean - logsumexp(mean, 1, keepdims=True), atol=1e-5)
+    again = Recognizer.from_state(found.to_state(), 3, pair, sight)
+    np.testing.assert_array_equal(again.log_posterior(lesson[0][:9]), together)
+    with pytest.raises(ValueError, match="another recognition network"):
+        Recognizer.from_state(found.to_state(), 3, SETTINGS, sight)
+
+
 def test_a_network_told_of_other_ink_overlooks_it(plain, images):
     """Among ink like that of its lesson, as surely as one that was not told is misled by it."""
     right = []

@@ -1,0 +1,73 @@
+"""Gradients of the evidence to pixels: where a rival alone draws, more ink speaks for it."""
+
+import numpy as np
+import pytest
+import torch
+from api_shapes import build, draw_shapes
+
+from compvis.data.check import InputError
+from compvis.evaluation.attacks import Bound, attack_by_gradient
+from compvis.parsing.parser import RefineSettings
+
+
+@pytest.fixture(scope="module")
+def taught():
+    lesson = {"steps": 60, "drawings": 60, "width": 8, "views": 1}
+    return build(recognition=lesson).fit(*draw_shapes(3, seed=0))
+
+
+def slope_of_margin(model, images, own: int, rival: int) -> np.ndarray:
+    asked = torch.from_numpy(images).float().div(255).requires_grad_(True)
+    logits = model.logits(asked)
+    (slope,) = torch.autograd.grad((logits[:, rival] - logits[:, own]).sum(), asked)
+    return slope.numpy()
+
+
+@pytest.mark.parametrize("which", ["model", "taught"])
+def test_their_values_are_the_evidence(which, request):
+    model = request.getfixturevalue(which)
+    images, _ = draw_shapes(1, seed=4)
+    found = model.logits(torch.from_numpy(images).float().div(255))
+    np.testing.assert_allclose(found.numpy(), model.log_evidence(images), atol=1e-6)
+
+
+@pytest.mark.parametrize("paper", [0, 255])
+def test_a_rivals_ink_speaks_for_it_on_dark_and_on_light_paper(model, paper):
+    images, labels = draw_shapes(2, seed=5)
+    for image, own in zip(images, labels.tolist(), strict=True):
+        parse = model.parse(image, settings=RefineSettings(steps=0))
+        rival = parse.alternatives[0]
+        apart = rival.rendering - parse.rendering
+        slope = slope_of_margin(model, np.abs(paper - image.astype(int))[None], own, rival.label)[0]
+        assert np.corrcoef(slope.ravel(), apart.ravel())[0, 1] * (-1 if paper else 1) > 0.7
+
+
+def test_the_network_has_its_say(model, taught):
+    images, _ = draw_shapes(1, seed=6)
+    slopes = [slope_of_margin(one, images[:1], 0, 1) for one in (model, taught)]
+    assert np.isfinite(slopes).all()
+    # Far from what any class draws only the network sees a difference.
+    nowhere = np.abs(slopes[0]) < 1e-9
+    assert nowhere.any()
+    assert np.abs(slopes[1] - slopes[0]).max() > 1e-3
+
+
+def test_an_attack_through_the_renderer_lowers_the_margin(model):
+    images, labels = draw_shapes(2, seed=7)
+    moved = attack_by_gradient(model.logits, images, labels, Bound(60), "margin")
+    assert np.abs(moved.astype(int) - images).max() <= 60
+
+    def margins(asked):
+        evidence = model.log_evidence(asked)
+        own = evidence[np.arange(len(labels)), labels]
+        evidence[np.arange(len(labels)), labels] = -np.inf
+        return own - evidence.max(1)
+
+    assert (margins(moved) < margins(images)).all()
+
+
+def test_bad_input_is_refused(model):
+    with pytest.raises(InputError, match="3 x 3"):
+        model.logits(torch.zeros(1, 2, 2))
+    with pytest.raises(InputError, match="constant"):
+        model.logits(torch.zeros(1, 20, 20))
