@@ -3,8 +3,9 @@
 The evidence is weighed on a skeleton, through which no gradient passes, and a model is not robust because its
 gradients are of no use: where a step has no useful derivative, an attack takes that of a function like it (Athalye,
 Carlini and Wagner, "Obfuscated Gradients", ICML 2018, section 4.1). What is like the evidence of a class is log
-p(pixels | rendering of the class's parse), normal without outliers, so that a pixel that is all wrong has a slope, too;
-parses being the best of their class, its derivative is that with the parse held fixed.
+p(pixels | rendering of the class's parse), normal without outliers, so that a pixel that is all wrong has a slope, too,
+with the parse held fixed where the matcher puts it. It need not be the worst direction: accuracy under attacks by it
+is an upper bound.
 """
 
 import numpy as np
@@ -29,8 +30,9 @@ LIKELY = 3
 def ink_logits(model: InkModel, images: Float[Tensor, "n H W"]) -> Float[Tensor, "n c"]:
     """The log evidence of grey images, with the gradient of the :data:`LIKELY` classes' renderings.
 
-    Pixels count as points do in the evidence (``temperature``). The gradient through the recognition network, where
-    there is one, is added; gradients pass the clipping of grey values to ink as if there were none.
+    A pixel counts as a point does in the evidence (``temperature``), so that where strokes differ the renderings decide
+    the sign of the sum and elsewhere the recognition network, where there is one. Gradients pass the clipping of grey
+    values to ink as if there were none.
     """
     ink = _unclipped(images)
     found = explain(model, ink.detach())
@@ -59,6 +61,8 @@ def _logits_of_one(
     surrogate = torch.stack(slope)
     if model.recognizer is not None:
         first = max(hypotheses, key=lambda one: one.by_class.max())
+        if options.recognition.frame == "image":  # it looked at all of the paper
+            first = next(one for one in hypotheses if one.turn == first.turn and not one.left_out)
         look = look_at(_kept(ink, first), first.view.shapes[0], first.turn, options.recognition.frame)
         surrogate = surrogate + options.recognition.weight * model.recognizer.opinion(look[None])[0].cpu()
     return torch.from_numpy(evidence) + (surrogate - surrogate.detach()).double()

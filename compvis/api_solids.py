@@ -114,7 +114,7 @@ class SolidClassifier(GrammarClassifier):
         Raises:
             InputError: images, labels, masks or viewpoints that cannot be used, or a figure without a pixel.
         """
-        pictures = check_photographs(images).cpu()
+        pictures = check_photographs(images).cpu().detach()
         classes, targets = encode_labels(labels, len(pictures))
         check_viewpoints(viewpoints, len(pictures))
         which = None if objects is None else np.asarray(objects)
@@ -178,7 +178,8 @@ class SolidClassifier(GrammarClassifier):
     def logits(self, images: Any, masks: Any = None) -> Float[torch.Tensor, "n c"]:
         """The log evidence, with a gradient to float images through their colours: edges, mean colour, network.
 
-        What is figure, and the frame that is settled on, have no gradient.
+        What is figure and ground, and the frame that is settled on, have none: accuracy under attacks by it is an upper
+        bound.
         """
         self._require_fit()
         pictures = check_photographs(images).cpu()
@@ -351,6 +352,8 @@ class SolidClassifier(GrammarClassifier):
     @classmethod
     def _restore(cls, description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> "SolidClassifier":
         options = dict(description["options"])
+        if "recognition" in options:
+            options["recognition"].setdefault("members", 1)  # before there could be more
         if "renderer" in options:
             options["renderer"] = build_renderer(options["renderer"])
         model = cls(description["domain"], **options)

@@ -1,14 +1,14 @@
 """Small changes of every pixel: gradients where a model has them, transfer and scores for any model, the same bounds.
 
     python experiments/attacks.py model=cnn size=n10 max_test=50
-    python experiments/attacks.py model=grammar max_test=50 queries=50         # transferred from the CNN, by scores
+    python experiments/attacks.py model=grammar max_test=50 queries=50         # through its renderer, too
     python experiments/attacks.py data=eth80 model=hog_svm_photo model@surrogate=cnn_photo size=n12 levels=[4,8]
     python experiments/attacks.py experiment=attacks_ink                        # a claim
     python experiments/report.py                                                # tables from the records
 
-Bounds are in grey levels of 255. A model with `logits` is attacked by its own gradients; every model by what fools the
-surrogate network (learned from the same images) and by random squares that only ask for its answers. What counts is
-the worst of all.
+Bounds are in grey levels of 255. A model with `logits` is attacked by its own gradients, which pass a grammar's
+renderer (`compvis/api_gradient.py`); every model by what fools the surrogate network (learned from the same images) and
+by random squares that only ask for its answers. What counts is the worst of all.
 """
 
 from typing import Any
@@ -101,7 +101,12 @@ def attacked(
     beside = {} if masks is None else {"masks": masks}
     kind = "margin" if attack == "transfer" else attack
     moved = attack_by_gradient(
-        lambda images: source.logits(images, **beside), shown.images, targets, bound, kind, seed
+        lambda images, places: source.logits(images, **{name: v[places] for name, v in beside.items()}),
+        shown.images,
+        targets,
+        bound,
+        kind,
+        seed,
     )
     return moved, np.zeros(len(shown), dtype=np.int64)
 

@@ -7,6 +7,8 @@ from api_shapes import build, draw_shapes
 
 from compvis.data.check import InputError
 from compvis.evaluation.attacks import Bound, attack_by_gradient
+from compvis.learning.ink_hypotheses import explain
+from compvis.parsing.ink_image import to_ink
 from compvis.parsing.parser import RefineSettings
 
 
@@ -52,18 +54,47 @@ def test_the_network_has_its_say(model, taught):
     assert np.abs(slopes[1] - slopes[0]).max() > 1e-3
 
 
-def test_an_attack_through_the_renderer_lowers_the_margin(model):
-    images, labels = draw_shapes(2, seed=7)
-    moved = attack_by_gradient(model.logits, images, labels, Bound(60), "margin")
-    assert np.abs(moved.astype(int) - images).max() <= 60
+@pytest.mark.parametrize("which", ["model", "taught"])
+def test_a_step_along_the_gradient_is_worse_than_one_against_it(which, request):
+    model = request.getfixturevalue(which)
+    images, labels = draw_shapes(4, seed=7)
 
-    def margins(asked):
-        evidence = model.log_evidence(asked)
+    def margins(moved):
+        evidence = model.log_evidence(np.clip(np.rint(moved), 0, 255).astype(np.uint8))
         own = evidence[np.arange(len(labels)), labels]
         evidence[np.arange(len(labels)), labels] = -np.inf
         return own - evidence.max(1)
 
-    assert (margins(moved) < margins(images)).all()
+    evidence = model.log_evidence(images)
+    evidence[np.arange(len(labels)), labels] = -np.inf
+    step = [
+        110 * np.sign(slope_of_margin(model, images[i : i + 1], labels[i], evidence[i].argmax())[0])
+        for i in range(len(images))
+    ]
+    along, against = margins(images + step), margins(images - np.array(step))
+    assert along.mean() < against.mean() - 0.5
+
+
+def test_an_attack_stays_inside_its_bound(model):
+    images, labels = draw_shapes(1, seed=7)
+    moved = attack_by_gradient(lambda asked, _: model.logits(asked), images, labels, Bound(60), "margin")
+    assert np.abs(moved.astype(int) - images).max() <= 60
+    assert (moved != images).any()
+
+
+def test_a_network_that_looks_at_the_paper_is_followed_where_it_looked():
+    """The likeliest view leaves ink out, the network had looked at all of it."""
+    lesson = {"steps": 30, "drawings": 40, "width": 8, "views": 1, "frame": "image"}
+    scenes = build(recognition=lesson, other_ink={"rounds": 1, "price": 0.0, "piece_price": 0.0})
+    images, labels = draw_shapes(2, seed=0)
+    scenes.fit(images, labels)
+    shown = images[:1].copy()
+    shown[0, 2:4, 2:4] = 255
+    explained = explain(scenes.model, to_ink(torch.from_numpy(shown).float() / 255))[0]
+    assert max(explained, key=lambda one: one.by_class.max()).left_out > 0
+    slope = slope_of_margin(scenes, shown, 0, 1)[0]
+    assert np.isfinite(slope).all()
+    assert np.abs(slope[2:4, 2:4]).max() > 0
 
 
 def test_bad_input_is_refused(model):

@@ -105,14 +105,24 @@ def test_the_evidence_has_a_gradient_to_pixels(model):
     shown = images[:1] / np.float32(255)
     margin, slope = slopes(model, shown, masks[:1], 0, 1)
     assert np.isfinite(slope).all()
-    assert (
-        np.abs(slope[0][~masks[0]]).max() < 1e-2 * np.abs(slope).max()
-    )  # masks are given: the figure alone counts
+    # Masks are given: the figure alone counts.
+    assert np.abs(slope[0][~masks[0]]).max() < 1e-2 * np.abs(slope).max()
     step = 2e-3 * np.sign(slope)
     before, _ = slopes(model, shown - step, masks[:1], 0, 1)
     after, _ = slopes(model, shown + step, masks[:1], 0, 1)
     assert before < margin < after
     assert after - before == pytest.approx(2 * float((slope * step).sum()), rel=0.2)
+
+
+def test_the_gradient_passes_the_frame_that_is_settled_on(model):
+    always = framed_by(model, FrameSettings(learned=0.0))
+    images, _, masks, _ = photograph(1, seed=9)
+    smaller, own = changed(images[2:], masks[2:], 0.0, 0.6)
+    pictures = torch.from_numpy(smaller).float() / 255
+    assert float(always.model.view(pictures.permute(0, 3, 1, 2), torch.from_numpy(own)).scale) < 0.9 * 0.96
+    _, slope = slopes(always, pictures, own, 2, 0)
+    assert np.isfinite(slope).all()
+    assert np.abs(slope[0][own[0]]).max() > 10 * np.abs(slope[0][~own[0]]).max()
 
 
 def test_shape_decides_where_colours_are_of_no_use(model):
@@ -287,6 +297,10 @@ def test_a_taught_network_answers_where_whole_objects_are_seen(model, tmp_path):
     left[:, :, : SIDE // 2] = False
     silent, evidence = (one.log_evidence(hidden, masks=left) for one in (taught, model))
     np.testing.assert_allclose(silent, evidence, atol=1e-6)
+    for photographs, own in ((asked, shown), (hidden, left)):
+        slope, plainly = (slopes(one, photographs[:1] / 255, own[:1], 0, 1)[1] for one in (taught, model))
+        assert np.isfinite(slope).all()
+        assert np.allclose(slope, plainly, atol=1e-3 * np.abs(plainly).max()) == (photographs is hidden)
     parse = taught.parse(asked[0], shown[0], alternatives=2, steps=2)
     glances = [
         nats
@@ -298,6 +312,7 @@ def test_a_taught_network_answers_where_whole_objects_are_seen(model, tmp_path):
     taught.save(tmp_path / "model")
     again = compvis.load(tmp_path / "model")
     assert again.options == taught.options
+    assert again.options.recognition.members == 2
     np.testing.assert_array_equal(again.log_evidence(asked, masks=shown), pooled)
 
 

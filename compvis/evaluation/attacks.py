@@ -18,12 +18,13 @@ from torch import Tensor
 
 from compvis.data.check import InputError
 
-Logits = Callable[[Tensor], Tensor]
-"""From float images in [0, 1] to logits (n, classes), differentiable."""
+Logits = Callable[[Tensor, ndarray], Tensor]
+"""From float images in [0, 1] and their places (n,) among all to logits (n, classes), differentiable."""
 Margins = Callable[[ndarray, ndarray], ndarray]
 """From changed uint8 images (k, ...) and their places (k,) among all to margins (k,): below zero is a wrong answer."""
 
 _STEPS = 20
+_AT_ONCE = 32  # images: it bounds the memory of their gradients
 _STEP_SHARE = 2.5  # of bound / steps: far enough to cross the ball
 
 
@@ -55,7 +56,9 @@ def attack_by_gradient(
     kind: str,
     seed: int = 0,
 ) -> UInt8[ndarray, "n H W *c"]:
-    """Images that a differentiable model answers as badly as gradients can make it: the worst of all steps.
+    """Images that a differentiable model answers as badly as gradients can make it: of all steps that of least margin.
+
+    An image that the model cannot read, for which it raises ValueError, is as bad as can be.
 
     Args:
         targets: columns of the right answers.
@@ -77,16 +80,17 @@ def attack_by_gradient(
         steps, step = _STEPS, _STEP_SHARE * bound.share / _STEPS
         moved = (2 * torch.rand(clean.shape, generator=generator) - 1) * bound.share
     worst, found = np.full(len(images), -np.inf), images.copy()
-    for done in range(steps + 1):
+    for _ in range(steps + 1):
         # What is asked about is what would be handed out.
         tried = _quantised(clean + moved, images, bound)
-        asked = (torch.from_numpy(tried).float() / 255.0).requires_grad_(True)
-        loss = _loss(logits(asked).to(right.device), right, kind)
-        worse = loss.detach().double().numpy() > worst
-        worst[worse], found[worse] = loss.detach().double().numpy()[worse], tried[worse]
-        if done < steps:
-            (slope,) = torch.autograd.grad(loss.sum(), asked)
-            moved = (moved + step * slope.sign()).clamp(-bound.share, bound.share)
+        parts = [
+            _slopes(logits, torch.from_numpy(tried[rows]).float() / 255.0, rows, right[rows], kind)
+            for rows in np.array_split(np.arange(len(images)), max(1, -(-len(images) // _AT_ONCE)))
+        ]
+        behind, slope = (torch.cat(list(column)) for column in zip(*parts, strict=True))
+        worse = behind.numpy() > worst
+        worst[worse], found[worse] = behind.numpy()[worse], tried[worse]
+        moved = (moved + step * slope.sign()).clamp(-bound.share, bound.share)
     return found
 
 
@@ -160,12 +164,31 @@ def summarise_attacks(rows: Any) -> dict[str, Any]:
     return {"clean": float(np.mean(list(clean.values()))), "images": len(clean), "bounds": bounds}
 
 
-def _loss(scores: Float[Tensor, "n C"], right: Int64[Tensor, "n"], kind: str) -> Float[Tensor, "n"]:
-    if kind != "margin":
-        return F.cross_entropy(scores, right, reduction="none")
+def _slopes(
+    logits: Logits,
+    images: Float[Tensor, "n H W *c"],
+    places: Int64[ndarray, "n"],
+    right: Int64[Tensor, "n"],
+    kind: str,
+) -> tuple[Float64[Tensor, "n"], Float[Tensor, "n H W *c"]]:
+    """How far the right class is behind the best other one, and the gradient of the attack's loss."""
+    asked = images.clone().requires_grad_(True)
+    try:
+        scores = logits(asked, places).to(right.device).double()
+    except ValueError:
+        if len(images) == 1:
+            return torch.full((1,), torch.inf, dtype=torch.float64), torch.zeros_like(images)
+        ones = [
+            _slopes(logits, *(v[i : i + 1] for v in (images, places, right)), kind)
+            for i in range(len(images))
+        ]
+        behind, slope = (torch.cat(list(column)) for column in zip(*ones, strict=True))
+        return behind, slope
     own = scores.gather(1, right[:, None])[:, 0]
-    others = scores.scatter(1, right[:, None], -torch.inf).amax(1)
-    return others - own
+    behind = scores.scatter(1, right[:, None], -torch.inf).amax(1) - own
+    loss = behind if kind == "margin" else F.cross_entropy(scores, right, reduction="none")
+    (slope,) = torch.autograd.grad(loss.sum(), asked)
+    return behind.detach(), slope
 
 
 def _quantised(moved: Tensor, images: ndarray, bound: Bound) -> ndarray:

@@ -196,6 +196,7 @@ class SolidModel:
             self.recognizer = teach(drawn, lesson, self.options.recognition, SOLID_SIGHT)
         return view, spread
 
+    @torch.no_grad()
     def log_evidence(self, seen: SolidViews) -> Float[np.ndarray, "n c"]:
         """log p(figure, edges inside it, mean colour | category), nats of independent observations.
 
@@ -230,6 +231,7 @@ class SolidModel:
     def logits(self, seen: SolidViews) -> Float[Tensor, "n c"]:
         """The log evidence, with gradients to the photographs' colours."""
         found = self.evidence(seen)
+        self._scored = None  # it would keep the gradients' graph
         if self.recognizer is None or self.surroundings.backdrop is None:
             return found
         said = self.recognizer.opinion(look_at_objects(seen)).log_softmax(1) * seen.whole[:, None]

@@ -61,7 +61,7 @@ def edge_histograms(
     rim = F.pad(smooth, (1, 1, 1, 1), mode="replicate")[:, 0]
     across = (rim[:, 1:-1, 2:] - rim[:, 1:-1, :-2]) / 2
     down = (rim[:, 2:, 1:-1] - rim[:, :-2, 1:-1]) / 2
-    if light.requires_grad:  # a pixel on even ground has no orientation, and none has a derivative
+    if across.requires_grad:  # a pixel on even ground has no orientation, and none has a derivative
         for slope in (across, down):
             slope.register_hook(lambda grad: grad.nan_to_num(0.0, 0.0, 0.0))
     strength = torch.hypot(across, down)

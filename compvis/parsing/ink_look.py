@@ -78,7 +78,7 @@ def _frame(shape: InkShape, frame: str) -> tuple[Tensor, float]:
 
 def _darkest_paper(paper: Float[Tensor, " n"]) -> float:
     """How dark paper without ink may be, by pixels of it."""
-    return _STANDS_OUT * float(paper.quantile(0.75)) if len(paper) else 0.0
+    return _STANDS_OUT * float(paper.detach().quantile(0.75)) if len(paper) else 0.0
 
 
 def look_at_leaves(leaves: InkLeaves, shape: InkShape, frame: str = "ink") -> Float[Tensor, "h S S"]:

@@ -114,6 +114,21 @@ def settle(
     rows = seen.clear.nonzero().flatten()
     if not (len(rows) and settings.zooms + settings.rolls):
         return seen
+    with torch.no_grad():
+        rows, zoom, roll = _best_frames(seen, rows, weigh, settings)
+    if not len(rows):
+        return seen
+    settled = reframe(seen.select(rows), zoom, roll)
+    changed = {field.name: getattr(seen, field.name).clone() for field in fields(seen)}
+    for name, value in changed.items():
+        value[rows] = getattr(settled, name)
+    return SolidViews(**changed)
+
+
+def _best_frames(
+    seen: SolidViews, rows: Tensor, weigh: Callable[[SolidViews], Tensor], settings: FrameSettings
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Of the photographs at ``rows`` those that another frame suits better, its zoom and its roll."""
     zoom, roll, best = torch.ones(len(rows)), torch.zeros(len(rows)), weigh(seen.select(rows))
     for tried in settings.changes():
         usual, from_zoom, from_roll = seen.select(rows), zoom, roll
@@ -128,12 +143,8 @@ def settle(
         unusual = (zoom != 1) | (roll != 0)
         rows, zoom, roll, best = (v[unusual] for v in (rows, zoom, roll, best))
         if not len(rows):
-            return seen
-    settled = reframe(seen.select(rows), zoom, roll)
-    changed = {field.name: getattr(seen, field.name).clone() for field in fields(seen)}
-    for name, value in changed.items():
-        value[rows] = getattr(settled, name)
-    return SolidViews(**changed)
+            break
+    return rows, zoom, roll
 
 
 def _sample(

@@ -17,7 +17,7 @@ SIDE = 8
 WEIGHTS = torch.randn(2, SIDE * SIDE, generator=torch.Generator().manual_seed(0))
 
 
-def logits(images):
+def logits(images, places=None):
     return (images - 0.5).flatten(1) @ WEIGHTS.T
 
 
@@ -34,7 +34,9 @@ TARGETS = logits(torch.from_numpy(IMAGES).float() / 255).argmax(1).numpy()
 @pytest.mark.gpu
 @pytest.mark.parametrize("kind", GRADIENT_ATTACKS)
 def test_a_network_on_cuda_is_attacked_as_on_the_cpu(kind):
-    moved = attack_by_gradient(lambda images: logits(images.cpu()).cuda(), IMAGES, TARGETS, Bound(10), kind)
+    moved = attack_by_gradient(
+        lambda images, _: logits(images.cpu()).cuda(), IMAGES, TARGETS, Bound(10), kind
+    )
     np.testing.assert_array_equal(moved, attack_by_gradient(logits, IMAGES, TARGETS, Bound(10), kind))
 
 
@@ -49,6 +51,44 @@ def test_gradients_reach_the_corner_of_the_ball(kind):
     fallen = margins(IMAGES, np.arange(12)) - margins(moved, np.arange(12))
     assert fallen.min() > 0.9 * best
     np.testing.assert_array_equal(moved, attack_by_gradient(logits, IMAGES, TARGETS, bound, kind))
+
+
+@pytest.mark.parametrize("kind", GRADIENT_ATTACKS)
+def test_a_model_that_is_very_sure_is_attacked_all_the_same(kind):
+    """In single precision the cross-entropy of these answers is 0, and so is its slope."""
+    sure = attack_by_gradient(lambda images, _: 20 * logits(images), IMAGES, TARGETS, Bound(10), kind)
+    before = margins(IMAGES, np.arange(12))
+    fallen = before - margins(sure, np.arange(12))
+    assert 20 * before.max() > 80
+    assert fallen.min() > 6 / 255 * float((WEIGHTS[0] - WEIGHTS[1]).abs().sum())
+
+
+def test_many_images_are_asked_about_in_parts_and_keep_their_places():
+    def asked(images, places):
+        np.testing.assert_allclose(images.detach().numpy() * 255, IMAGES[places], atol=10.01)
+        return logits(images)
+
+    many = np.repeat(IMAGES, 5, 0)  # more than are asked about at once
+    moved = attack_by_gradient(
+        lambda images, places: asked(images, places // 5), many, np.repeat(TARGETS, 5), Bound(10), "pgd"
+    )
+    assert (margins(moved[::5], np.arange(12)) < margins(IMAGES, np.arange(12))).all()
+
+
+def test_an_image_that_cannot_be_read_is_found_and_others_go_on():
+    def picky(images, places):
+        if float(images[:, 0, 0].detach().max()) > 0.84:
+            raise ValueError("too light")
+        return logits(images)
+
+    some = IMAGES.copy()
+    some[:, 0, 0] = 60
+    some[3, 0, 0] = 225  # 214.2 and more cannot be read
+    moved = attack_by_gradient(picky, some, TARGETS, Bound(10), "margin", seed=1)
+    with pytest.raises(ValueError, match="too light"):
+        picky(torch.from_numpy(moved[3:4]).float() / 255, None)
+    others = np.delete(np.arange(12), 3)
+    assert (margins(moved[others], others) < margins(some[others], others)).all()
 
 
 def test_squares_need_answers_alone_and_stop_where_they_have_won():

@@ -34,9 +34,9 @@ def attacks_section(results: Sequence[Result]) -> Section | None:
     return Section(
         "attacks",
         "Over-sensitivity: what is left when every pixel may move a little?",
-        "fgsm, pgd and margin follow a network's own gradients; transfer is what the margin attack finds on the "
-        "surrogate network; squares ask for answers alone. A dash: the model has no gradients. Worst: images that are "
-        "right under all attacks.",
+        "fgsm, pgd and margin follow a model's own gradients, those of a grammar of ink through what its parses draw; "
+        "transfer is what the margin attack finds on the surrogate network; squares ask for answers alone. A dash: the "
+        "attack was not made, as on models without gradients. Worst: images that are right under all attacks.",
         tuple(tables),
     )
 
