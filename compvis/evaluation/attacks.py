@@ -179,7 +179,7 @@ def _slopes(
         if len(images) == 1:
             return torch.full((1,), torch.inf, dtype=torch.float64), torch.zeros_like(images)
         ones = [
-            _slopes(logits, *(v[i : i + 1] for v in (images, places, right)), kind)
+            _slopes(logits, images[i : i + 1], places[i : i + 1], right[i : i + 1], kind)
             for i in range(len(images))
         ]
         behind, slope = (torch.cat(list(column)) for column in zip(*ones, strict=True))
