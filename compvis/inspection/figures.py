@@ -31,7 +31,8 @@ class Anchor:
 def efficiency_figure(results: Sequence[Result], title: str) -> Figure:
     """Error against training images a class, both on log axes, a line a model with 95% intervals.
 
-    Intervals are over runs (subsets, seeds) where there are several, over test images where there is one run.
+    Intervals are over runs (subsets, seeds) where there are several, over test images where there is one run. The axis
+    shows all means; an interval of few runs may leave it.
 
     Args:
         results: runs of one data set; each config has ``size.per_class`` and ``model_name``.
@@ -41,17 +42,20 @@ def efficiency_figure(results: Sequence[Result], title: str) -> Figure:
     """
     if len({result.choice("data.name") for result in results}) != 1:
         raise ValueError("A sample-efficiency figure shows one data set: group the results first.")
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    figure = Figure(figsize=(7.6, 4.4), layout="constrained")
     axes = figure.subplots()
     groups = group_results(results, ["model_name", "size.per_class"])
     models = sorted({model for model, _ in groups}, key=_grammar_first)
     sizes = sorted({size for _, size in groups})
     floor = min(50 / result.metrics["trials"] for result in results)  # half an image: zero has no logarithm
+    means: list[float] = []
     for place, model in enumerate(models):
         own = [size for size in sizes if (model, size) in groups]
         intervals = [accuracy_interval(groups[model, size]) for size in own]
         nudge = 1.025 ** (place - (len(models) - 1) / 2)
         _line(axes, [size * nudge for size in own], intervals, floor, model)
+        means += [max(100 * (1 - one.estimate), floor) for one in intervals]
+    axes.set(ylim=(min(means) / 1.6, min(100, 1.6 * max(means))))
     axes.set(xscale="log", yscale="log", xlabel="training images a class", ylabel="error, %", title=title)
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -59,7 +63,7 @@ def efficiency_figure(results: Sequence[Result], title: str) -> Figure:
     axes.yaxis.set_minor_formatter(FuncFormatter(_label_2_and_5))
     axes.grid(True, which="both", color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 

@@ -56,6 +56,15 @@ def test_efficiency_figure_shows_every_model_and_size(results, tmp_path):
     assert save_figure(efficiency_figure(results, "MNIST"), tmp_path / "b.png").read_bytes() == first
 
 
+def test_the_axis_shows_means_though_an_interval_of_two_runs_reaches_far(results, tmp_path):
+    wild = [result(tmp_path, "wild", 4, seed, errors) for seed, errors in ((0, 2), (1, 9))]
+    some = [one for one in results if one.config["model_name"] != "nearest"]
+    axes = efficiency_figure([*some, *wild], "MNIST").axes[0]
+    low, high = axes.get_ylim()
+    assert low == pytest.approx(0.55 / 1.6)  # the interval goes down to nothing
+    assert high > max(line.get_ydata().max() for line, *_ in axes.containers)
+
+
 def test_efficiency_figure_refuses_two_data_sets(results, tmp_path):
     with pytest.raises(ValueError, match="one data set"):
         efficiency_figure([*results, result(tmp_path, "cnn", 1, 0, 5, data="digits")], "both")
