@@ -87,9 +87,8 @@ class Baseline(ABC):
             InputError: images or labels that cannot be used, or fewer than two classes.
         """
         checked = self._checked(images)
-        self.classes_, targets = encode_labels(labels, len(checked))
-        self._fit(frame_ink(checked, self.size, self.frame), targets.to(checked.device))
-        return self
+        classes, targets = encode_labels(labels, len(checked))
+        return self._learn(classes, frame_ink(checked, self.size, self.frame), targets.to(checked.device))
 
     def predict(self, images: Any) -> np.ndarray:
         """Labels (n,), the columns of `predict_proba` with the largest value."""
@@ -130,16 +129,20 @@ class Baseline(ABC):
         """Read a model of this class from the folder `path`.
 
         Raises:
-            InputError: no such model, one of another class, or one written by another format.
+            InputError: no such model, a damaged one, one of another class, or one written by another format.
         """
         description = read_description(path)
         if description["class"] != cls.__name__:
             raise InputError(
                 f"{path} holds a {description['class']}, not a {cls.__name__}: load it with its own class."
             )
-        model = cls(**{key: cls._revive(key, value) for key, value in description["params"].items()})
-        model.classes_ = np.asarray(description["classes"])
-        model._restore(_read_tensors(Path(path) / _TENSORS))
+        tensors = _read_tensors(Path(path) / _TENSORS)
+        try:
+            model = cls(**{key: cls._revive(key, value) for key, value in description["params"].items()})
+            model.classes_ = np.asarray(description["classes"])
+            model._restore(tensors)
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"The model in {path} is incomplete: save it again.") from error
         return model
 
     @classmethod
@@ -162,6 +165,16 @@ class Baseline(ABC):
             return pictures
         check_device(self.device)
         return pictures.to(self.device)
+
+    def _learn(self: _Baseline, classes: np.ndarray, framed: Tensor, targets: Tensor) -> _Baseline:
+        """Fit; a fit that fails or is interrupted leaves a model that has learned nothing."""
+        self.classes_ = classes
+        try:
+            self._fit(framed, targets)
+        except BaseException:
+            del self.classes_
+            raise
+        return self
 
     def _judge(self, framed: Float[Tensor, "n *c S S"]) -> np.ndarray:
         """Probabilities of framed pictures, in parts that bound the memory."""
@@ -190,7 +203,7 @@ class Baseline(ABC):
 
 
 def encode_labels(labels: Any, n: int) -> tuple[Shaped[np.ndarray, "C"], Int64[Tensor, "n"]]:
-    """Return the sorted classes and each label's place among them.
+    """Return the sorted classes and each label's place among them, on the CPU.
 
     Args:
         labels: n integers or n strings, as an array, tensor, list or tuple.
@@ -199,11 +212,12 @@ def encode_labels(labels: Any, n: int) -> tuple[Shaped[np.ndarray, "C"], Int64[T
     Raises:
         InputError: anything else, another number of labels, or fewer than two classes.
     """
-    if isinstance(labels, list | tuple | np.ndarray) and len(labels) and _all_strings(labels):
+    listed = isinstance(labels, list | tuple) or (isinstance(labels, np.ndarray) and labels.ndim > 0)
+    if listed and len(labels) and _all_strings(labels):
         names, numbers = np.unique(np.asarray(labels, dtype=np.str_), return_inverse=True)
         return names, check_labels(numbers, n)
-    values, numbers = torch.unique(check_labels(labels, n), return_inverse=True)
-    return values.cpu().numpy(), numbers
+    values, numbers = torch.unique(check_labels(labels, n).cpu(), return_inverse=True)
+    return values.numpy(), numbers
 
 
 def read_description(path: str | Path) -> dict[str, Any]:
@@ -219,7 +233,11 @@ def read_description(path: str | Path) -> dict[str, Any]:
         description = json.loads(file.read_text())
     except ValueError as error:
         raise InputError(f"{file} is damaged: save the model again.") from error
-    if not isinstance(description, dict) or description.get("format") != _FORMAT:
+    if (
+        not isinstance(description, dict)
+        or description.get("format") != _FORMAT
+        or "class" not in description
+    ):
         raise InputError(f"{file} is not a baseline of format {_FORMAT}: save it again with this version.")
     return description
 

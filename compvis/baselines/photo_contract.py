@@ -87,10 +87,10 @@ class PhotoBaseline(Baseline):
         self._check_settings()
         colours, cover = self._checked_photographs(images, masks)
         check_viewpoints(viewpoints, len(colours))
-        self.classes_, targets = encode_labels(labels, len(colours))
+        classes, targets = encode_labels(labels, len(colours))
         self._looks_at_masks = cover is not None and self.masking != "ignore"
-        self._fit(frame_photographs(colours, cover, self.size, self.frame), targets.to(colours.device))
-        return self
+        framed = frame_photographs(colours, cover, self.size, self.frame)
+        return self._learn(classes, framed, targets.to(colours.device))
 
     def predict(self, images: Any, masks: Any = None) -> np.ndarray:
         """Labels (n,), the columns of `predict_proba` with the largest value."""

@@ -89,6 +89,8 @@ class PrototypicalClassifier(Baseline):
 
         optimizer = build_optimizer(network, "adamw", self.learning_rate, self.weight_decay)
         self._network = train(network, loss_of_episode, optimizer, self.steps, self.average, self.progress)
+        if hasattr(self, "classes_"):  # prototypes of an earlier network are of another space
+            del self.classes_
         return self
 
     def _episode_loss(self, embedded: Float[Tensor, "w 2 p d"]) -> Float[Tensor, ""]:

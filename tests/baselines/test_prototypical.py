@@ -92,3 +92,15 @@ def test_each_picture_is_turned_by_its_own_quarters():
     turned = turn_quarters(images, torch.arange(4))
     for quarters in range(4):
         assert torch.equal(turned[quarters], torch.rot90(images[quarters], quarters, (0, 1)))
+
+
+def test_another_network_needs_new_prototypes_and_a_failed_fit_leaves_nothing():
+    images, labels = draw_characters(3, 2, 0)
+    with pytest.raises(InputError, match="call pretrain"):
+        (untaught := build_tiny()).fit(images, labels)
+    with pytest.raises(InputError, match="learned nothing yet"):
+        untaught.predict(images)
+    model = build_tiny().pretrain(images, labels).fit(images, labels)
+    assert len(model.predict(images)) == len(images)
+    with pytest.raises(InputError, match="learned nothing yet"):
+        model.pretrain(images, labels).predict(images)

@@ -160,6 +160,7 @@ def test_bad_input_is_refused(fitted, name):
         (images, np.zeros(6, dtype=int)),
         (images, ["same"] * 6),
         (images, labels + 0.5),
+        (images, np.array(3)),
     ):
         with pytest.raises(InputError):
             model.fit(bad_images, bad_labels)
@@ -189,6 +190,19 @@ def test_damaged_or_foreign_folders_are_refused(fitted, tmp_path):
     (tmp_path / "model.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):
         load_baseline(tmp_path)
+    broken = (("params", {"size": 28, "no such": 1}), ("params", None), ("classes", None))
+    for key, value in broken:
+        changed = {k: v for k, v in (description | {key: value}).items() if v is not None}
+        (tmp_path / "model.json").write_text(json.dumps(changed))
+        with pytest.raises(InputError, match="incomplete"):
+            load_baseline(tmp_path)
+    (tmp_path / "model.json").write_text(json.dumps({"format": description["format"]}))
+    with pytest.raises(InputError, match="not a baseline of format"):
+        load_baseline(tmp_path)
+    fitted["hog_svm"].save(tmp_path / "other")
+    (tmp_path / "other" / "model.json").write_text(json.dumps(description))
+    with pytest.raises(InputError, match="incomplete"):
+        load_baseline(tmp_path / "other")
     (tmp_path / "model.json").write_text(json.dumps(description))
     tensors = tmp_path / "tensors.safetensors"
     tensors.write_bytes(tensors.read_bytes()[:100])
