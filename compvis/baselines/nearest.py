@@ -37,13 +37,14 @@ class NearestNeighbour(Baseline):
         prior = 0.1 * max(float(distances.amin(1).clamp(max=1e6).mean()), 1e-6)
         self._temperature = prior
         if int(torch.bincount(targets).min()) > 1:
-            self._temperature = fit_temperature(-self._by_class(distances), targets, prior)
+            # A picture is not its own neighbour: its class has one picture less for it.
+            seen = self._clipped(distances).fill_diagonal_(torch.inf)
+            self._temperature = fit_temperature(-self._by_class(seen, spare=1), targets, prior)
 
     def _scores(self, images: Float[Tensor, "n *c S S"]) -> Float[Tensor, "n C"]:
-        distances = self._measure(blur_images(images, self.blur))
-        # A class of which nothing was near enough to be compared is as far as the farthest compared picture.
-        farthest = distances.masked_fill(distances.isinf(), 0).amax(1, keepdim=True)
-        return -torch.minimum(self._by_class(distances), farthest) / self._temperature
+        return (
+            -self._by_class(self._clipped(self._measure(blur_images(images, self.blur)))) / self._temperature
+        )
 
     def _state(self) -> dict[str, Tensor]:
         return {
@@ -57,11 +58,18 @@ class NearestNeighbour(Baseline):
         self._temperature = float(state["temperature"])
         self._prepare(blur_images(self._images, self.blur))
 
-    def _by_class(self, distances: Tensor) -> Tensor:
+    @staticmethod
+    def _clipped(distances: Tensor) -> Tensor:
+        """Pictures that were not near enough to be compared are as far as the farthest compared one."""
+        farthest = distances.masked_fill(distances.isinf(), 0).amax(1, keepdim=True)
+        return torch.minimum(distances, farthest)
+
+    def _by_class(self, distances: Tensor, spare: int = 0) -> Tensor:
+        """Mean distances of each class's nearest pictures, of which all but `spare` may be asked for."""
         columns = []
         for number in range(len(self.classes_)):
             own = distances[:, (self._targets == number).to(distances.device)]
-            nearest = own.topk(min(self.neighbours, own.shape[1]), dim=1, largest=False).values
+            nearest = own.topk(min(self.neighbours, own.shape[1] - spare), dim=1, largest=False).values
             columns.append(nearest.mean(1))
         return torch.stack(columns, 1)
 

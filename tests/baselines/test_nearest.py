@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from compvis.baselines.calibration import fit_temperature
-from compvis.baselines.nearest import PixelNearestClassifier, shift_images
+from compvis.baselines.nearest import NearestNeighbour, PixelNearestClassifier, shift_images
 
 
 def test_shifts_move_right_and_down_and_bring_in_paper():
@@ -46,3 +46,30 @@ def test_temperature_without_evidence_is_the_prior_and_separation_does_not_give_
     assert fit_temperature(nothing, torch.zeros(3, dtype=torch.int64), prior=0.7) == 0.7
     separated = torch.tensor([[5.0, 0.0]] * 6)
     assert 0.2 < fit_temperature(separated, torch.zeros(6, dtype=torch.int64), prior=1.0) <= 1.0
+
+
+class Listed(NearestNeighbour):
+    """Distances are handed over as they are: a picture's first line."""
+
+    def _prepare(self, images):
+        self.measured = images[:, 0]
+
+    def _measure(self, images):
+        return images[:, 0, : len(self.measured)]
+
+
+def test_a_class_is_near_when_one_of_its_pictures_is_though_the_others_were_not_compared():
+    model = Listed(neighbours=2)
+    model.classes_, model._targets, model._temperature = np.arange(2), torch.tensor([0, 0, 1, 1]), 1.0
+    model.measured = torch.zeros(4)
+    asked = torch.tensor([0.0, torch.inf, 3.0, 4.0]).expand(1, 4, 4)
+    torch.testing.assert_close(model._scores(asked), -torch.tensor([[2.0, 3.5]]))
+
+
+def test_the_temperature_is_fitted_though_a_class_has_no_more_pictures_than_neighbours():
+    generator = np.random.default_rng(0)
+    images, labels = generator.random((8, 12, 12)).astype(np.float32), np.arange(8) % 4
+    images[np.arange(8), labels, :] += 5.0
+    model = PixelNearestClassifier(size=12, neighbours=3, blur=0.0).fit(images / 6, labels)
+    single = PixelNearestClassifier(size=12, neighbours=1, blur=0.0).fit(images / 6, labels)
+    assert model._temperature == single._temperature
