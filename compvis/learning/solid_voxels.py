@@ -204,6 +204,8 @@ def compare_colours(
     scores = torch.zeros(n, len(rays.views))
     for group in pictures.group.unique():
         rows = (pictures.group == group).nonzero()[:, 0]
+        if len(rows) < 2:  # there is no other picture's paint to compare with
+            continue
         others = _smooth_paint(paint[rows].sum(0) - paint[rows])
         total = shown[rows].sum((0, 2)) - shown[rows].sum(2)
         mean = total[:, :3] / total[:, 3:].clamp_min(1e-6)

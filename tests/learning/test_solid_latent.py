@@ -7,7 +7,7 @@ import torch
 from compvis.data.views import view_directions
 from compvis.geometry.cameras import WeakPerspectiveCamera, viewpoint_rotation
 from compvis.learning.solid_latent import LatentSettings, LatentViews, infer_viewpoints
-from compvis.learning.solid_voxels import Rays, compare, draw_hull
+from compvis.learning.solid_voxels import Rays, compare, compare_colours, draw_hull, shrink_views
 from compvis.parsing.solid_image import SolidViews, view_photographs
 from compvis.render.solids import Kind, Solids
 from compvis.render.solids_renderer import SolidRenderer
@@ -112,3 +112,14 @@ def test_settings_that_cannot_be_used_are_refused():
         LatentSettings(starts=0)
     with pytest.raises(ValueError, match="one blur"):
         LatentSettings(blurs=(1.0,))
+
+
+def test_a_picture_alone_in_its_group_has_no_colour_to_be_compared_with():
+    """Nothing was painted by others: no viewpoint gains or loses."""
+    rays, seen = Rays.cast(12, 30.0), photograph(drawn_views(3, seed=1))
+    pictures = shrink_views(seen, torch.tensor([0, 0, 1]), 12)
+    hull = draw_hull(rays, 1 - (rays.middle.norm(dim=1) < 4).float(), 0.5)
+    share = torch.full((3, len(rays.views)), 1 / len(rays.views))
+    scores = compare_colours(rays, pictures, hull, share, 3, False, 0.1, 8.0)
+    assert bool((scores[2] == 0).all())
+    assert float(scores[:2].std(1).min()) > 0
