@@ -9,9 +9,8 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from compvis.data.backgrounds import Photographs
+from compvis.data.check import LUMA
 from compvis.networks.warps import Warp
-
-_LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class PhotoDeformation(Warp):
 
     def _relight(self, colour: Tensor, draws: int, generator: Generator) -> Tensor:
         draw = (_uniform(draws, 6, colour, generator) * 2 - 1)[:, :, None, None]
-        grey = (colour * colour.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
+        grey = (colour * colour.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
         colour = grey + (1 + self.saturation * draw[:, :1]) * (colour - grey)
         colour = colour * torch.exp(self.tint * draw[:, 1:4])
         colour = 0.5 + torch.exp(self.contrast * draw[:, 4:5]) * (colour - 0.5)

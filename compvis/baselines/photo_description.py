@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-_LUMA = (0.299, 0.587, 0.114)
+from compvis.data.check import LUMA
 
 
 def describe_photographs(
@@ -30,7 +30,7 @@ def describe_photographs(
     """
     rgb, cover = seen[:, :3], seen[:, 3:]
     total = cover.mean((2, 3), keepdim=True).clamp(min=1e-3)
-    grey = (rgb * rgb.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
+    grey = (rgb * rgb.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
     mean = (grey * cover).mean((2, 3), keepdim=True) / total
     features = [describe((mean + cover * (grey - mean))[:, 0])]
     if outline is not None:

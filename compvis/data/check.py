@@ -10,7 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 # ITU-R BT.601 luma weights, the ones of Pillow's and scikit-image's grey conversions of display values.
-_LUMA = (0.299, 0.587, 0.114)
+LUMA = (0.299, 0.587, 0.114)
 # Resizing and colour conversion in float32 overshoot [0, 1] by rounding; that much is clipped, not refused.
 _ROUNDING = 1e-5
 _LAYOUT = "give (n, H, W) grey or (n, H, W, 3) colour images"
@@ -63,7 +63,7 @@ def check_images(images: object) -> Float[Tensor, "n H W"]:
         _check_range(tensor.detach())
         grey = tensor.to(torch.float32).clamp(0.0, 1.0)
     if grey.ndim == 4:
-        grey = (grey * grey.new_tensor(_LUMA)).sum(-1).clamp(0.0, 1.0)
+        grey = (grey * grey.new_tensor(LUMA)).sum(-1).clamp(0.0, 1.0)
     return grey
 
 

@@ -225,7 +225,22 @@ def carve(
     g = settings.grid
     lines = [torch.linspace(float(a), float(b), g) for a, b in zip(low, high, strict=True)]
     points = torch.stack(torch.meshgrid(*lines, indexing="ij"), -1).view(-1, 3)
-    seen = poses.camera().project(points.expand(len(figure), -1, -1)) / SIDE * 2 - 1
+    kept, symmetric = allowed_cells(poses, figure, points.expand(len(figure), -1, -1), settings)
+    return points[kept], symmetric
+
+
+def allowed_cells(
+    poses: Poses, figure: Float[Tensor, "n S S"], placed: Float[Tensor, "n v 3"], settings: FitSettings
+) -> tuple[Bool[Tensor, "v"], bool]:
+    """Which cells of a cube's grid nearly all figures allow, and whether they are symmetric in z.
+
+    Where they are, only those of one half are (z >= 0), each standing for two.
+
+    Args:
+        placed: the cells' middles in the world of each picture, ``settings.grid`` a side.
+    """
+    g = settings.grid
+    seen = poses.camera().project(placed) / SIDE * 2 - 1
     inside = F.grid_sample(figure[:, None], seen[:, :, None], align_corners=False)[:, 0, :, 0]
     kept = (inside.quantile(settings.allowed, 0) > 0.5).view(g, g, g)
     mirror = kept.flip(2)
@@ -233,7 +248,7 @@ def carve(
     symmetric = bool(both >= settings.symmetry)
     if symmetric:
         kept = (kept | mirror) & (torch.arange(g) >= g // 2)
-    return points[kept.flatten()], symmetric
+    return kept.flatten(), symmetric
 
 
 def divide(points: Float[Tensor, "v 3"], symmetric: bool, settings: FitSettings, seed: int) -> Leaves:

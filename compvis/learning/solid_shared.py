@@ -14,7 +14,6 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -23,6 +22,7 @@ from compvis.learning.solid_fit import (
     FitSettings,
     Leaves,
     Poses,
+    allowed_cells,
     divide,
     drop_parts,
     first_poses,
@@ -30,7 +30,6 @@ from compvis.learning.solid_fit import (
     one_ellipsoid,
     try_kinds,
 )
-from compvis.parsing.solid_image import SIDE
 from compvis.render.contract import SceneRenderer
 
 _REACH = 1.5  # of the first ellipsoid: half the space that is searched for an object
@@ -91,15 +90,8 @@ def carve_boxes(
     line = torch.linspace(-1.1, 1.1, g)
     points = torch.stack(torch.meshgrid(line, line, line, indexing="ij"), -1).view(-1, 3)
     placed = boxes.middle[:, None] + boxes.half[:, None] * points
-    seen = poses.camera().project(placed) / SIDE * 2 - 1
-    inside = F.grid_sample(figure[:, None], seen[:, :, None], align_corners=False)[:, 0, :, 0]
-    kept = (inside.quantile(settings.allowed, 0) > 0.5).view(g, g, g)
-    mirror = kept.flip(2)
-    both = (kept & mirror).sum() / (kept | mirror).sum().clamp_min(1)
-    symmetric = bool(both >= settings.symmetry)
-    if symmetric:
-        kept = (kept | mirror) & (torch.arange(g) >= g // 2)
-    return points[kept.flatten()], symmetric
+    kept, symmetric = allowed_cells(poses, figure, placed, settings)
+    return points[kept], symmetric
 
 
 def stretch(leaves: Leaves, middle: Float[Tensor, "3"], half: Float[Tensor, "3"]) -> Leaves:

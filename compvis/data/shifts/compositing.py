@@ -5,6 +5,8 @@ from jaxtyping import Bool, Float64, Int, UInt8
 from numpy import ndarray
 from scipy import ndimage
 
+from compvis.data.check import LUMA
+
 _FEATHER = 0.6  # pixels: the softness of a camera's edge
 _RIM = 2.0  # pixels near the outline whose colour may be mixed with the old background
 
@@ -62,4 +64,4 @@ def nearest_inside(mask: Bool[ndarray, "H W"]) -> tuple[Int[ndarray, "H W"], Int
 
 def luminance(image: UInt8[ndarray, "H W 3"]) -> Float64[ndarray, "H W"]:
     """Brightness in [0, 1] (ITU-R BT.601 weights, as `compvis.data.check`)."""
-    return image @ np.array([0.299, 0.587, 0.114]) / 255.0
+    return image @ np.array(LUMA) / 255.0
