@@ -162,7 +162,10 @@ class GrammarClassifier:
         if not hasattr(self, "model"):
             return self.fit(images, labels)
         checked = check_images(images).cpu()
-        given = np.asarray(labels.tolist() if isinstance(labels, torch.Tensor | np.ndarray) else labels)
+        try:
+            given = np.asarray(labels.tolist() if isinstance(labels, torch.Tensor | np.ndarray) else labels)
+        except ValueError as error:  # lists of several lengths
+            raise InputError("Give partial_fit one label an image: n integers or n strings.") from error
         if given.ndim != 1 or given.dtype.kind != self.classes_.dtype.kind:
             raise InputError("Give partial_fit labels of the same kind as fit had: n integers or n strings.")
         merged = np.concatenate([self.classes_[self.model.labels], given])
@@ -225,6 +228,8 @@ class GrammarClassifier:
             raise InputError(f"There is no class {label!r}; the classes are {self.classes_.tolist()}.")
         if n < 1:
             raise InputError(f"Ask for at least one exemplar, not n={n}.")
+        if not spread > 0:
+            raise InputError(f"spread must be above 0, not {spread}.")
         generator = torch.Generator().manual_seed(seed)
         grammar, members = self.model.grammar, self.model.members(int(found[0]))
         images, trees = [], []

@@ -117,7 +117,7 @@ class SolidClassifier(GrammarClassifier):
         pictures = check_photographs(images).cpu().detach()
         classes, targets = encode_labels(labels, len(pictures))
         check_viewpoints(viewpoints, len(pictures))
-        which = None if objects is None else np.asarray(objects)
+        which = None if objects is None else _on_host(objects)
         if which is not None and which.shape != (len(pictures),):
             raise InputError(f"Give one object a picture, ({len(pictures)},), not {which.shape}.")
         given = check_masks(masks, pictures)
@@ -130,7 +130,7 @@ class SolidClassifier(GrammarClassifier):
         elif self.options.photographs is not None:
             raise InputError("Figure and ground are learned from masks: give masks, or no photographs.")
         rgb = figure_rgb(pictures, given, seen)
-        posed = np.full((len(pictures), 2), np.nan) if viewpoints is None else np.asarray(viewpoints)
+        posed = np.full((len(pictures), 2), np.nan) if viewpoints is None else _on_host(viewpoints)
         view = torch.as_tensor(posed, dtype=torch.float32)
         view, spread = model.learn(seen, rgb, view, targets.numpy(), progress, which)
         self.viewpoints_, self.viewpoint_spread_ = view.double().numpy(), spread.double().numpy()
@@ -370,3 +370,7 @@ def _in_picture(view: Float[torch.Tensor, "3"], seen: SolidViews) -> tuple[float
 
 def _to_bytes(colour: Float[ndarray, "H W 3"]) -> UInt8[ndarray, "H W 3"]:
     return np.rint(255 * np.clip(colour, 0, 1)).astype(np.uint8)
+
+
+def _on_host(values: Any) -> ndarray:
+    return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)

@@ -109,6 +109,8 @@ def test_partial_fit_refuses_labels_of_another_kind_and_stays_usable(named):
     before = named.log_evidence(images)
     with pytest.raises(InputError, match="same kind as fit had"):
         named.partial_fit(images, labels)
+    with pytest.raises(InputError, match="one label an image"):
+        named.partial_fit(images, [["ring"], ["bar", "cross"], ["ring"]])
     np.testing.assert_array_equal(named.log_evidence(images), before)
 
 
@@ -223,6 +225,8 @@ def test_spread_scales_how_far_samples_stray(model):
 def test_samples_that_cannot_be_drawn_are_refused(named):
     with pytest.raises(InputError, match=r"There is no class 'square'; the classes are \['lying', "):
         named.sample("square")
+    with pytest.raises(InputError, match="spread must be above 0, not 0"):
+        named.sample("lying", spread=0.0)
     with pytest.raises(InputError, match="at least one exemplar, not n=0"):
         named.sample("ring", 0)
 

@@ -1,6 +1,5 @@
 """Learn an ink grammar from images of each class, and weigh new images by its evidence."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,17 +68,15 @@ class InkModel:
             if progress is not None:
                 progress(i + 1)
         labels = np.concatenate([self.labels, np.asarray(labels)])
-        prior = options.prior
-        if math.isfinite(options.prior_weight):
-            prior = learn_prior(
-                described[0],
-                labels,
-                prior,
-                options.match,
-                options.prior_weight,
-                options.seed,
-                options.device,
-            )
+        prior = learn_prior(
+            described[0],
+            labels,
+            options.prior,
+            options.match,
+            options.prior_weight,
+            options.seed,
+            options.device,
+        )
         known: dict[int, InkShape] = {}
         for one in (shape for shapes in described for shape in shapes):
             known[id(one)] = known.get(id(one)) or with_prior(one, prior)

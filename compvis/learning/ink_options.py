@@ -1,5 +1,6 @@
 """What can be set about the ink model, and the values chosen for handwriting."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -69,3 +70,18 @@ class InkOptions:
             raise ValueError(f"readings must hold ink thresholds between 0 and 1, not {self.readings}.")
         if not self.prior_weight >= 0:
             raise ValueError(f"prior_weight must not be negative, not {self.prior_weight}.")
+        for name in ("temperature", "background_temperature", "confidence"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise ValueError(f"{name} must be finite and above 0, not {getattr(self, name)}.")
+        for name in (
+            "shortlist",
+            "shortlist_a_class",
+            "coarse_every",
+            "coarse_modes",
+            "coarse_steps",
+            "background",
+        ):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if self.second_look < 0:
+            raise ValueError(f"second_look must not be negative, not {self.second_look}.")

@@ -7,6 +7,7 @@ points) to what those deformations had, the posterior's uncertainty included (Bi
 Learning, 2006, section 9.3.4). The given prior counts as some pairs of its own, so that a few images change it little.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -37,11 +38,11 @@ def learn_prior(
     Args:
         shapes, labels: described images and their classes, (n,) integers.
         prior: where to start from, and what to return when no class has two images.
-        weight: number of pairs that ``prior`` counts as.
+        weight: number of pairs that ``prior`` counts as; with infinity it is returned as it is.
         seed: of the draw of pairs, where there are more than ``MOST_PAIRS``.
     """
     pairs = _pairs_of_a_class(labels, seed)
-    if not len(pairs):
+    if not len(pairs) or math.isinf(weight):
         return prior
     learned = prior
     for _ in range(STEPS):

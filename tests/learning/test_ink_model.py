@@ -175,7 +175,9 @@ def test_the_given_prior_counts_as_its_weight():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [({"readings": ()}, "thresholds between 0 and 1"), ({"readings": (0.5, 1.0)}, "thresholds"),
-     ({"prior_weight": -1.0}, "must not be negative")],
+     ({"prior_weight": -1.0}, "must not be negative"), ({"temperature": 0.0}, "temperature must be finite"),
+     ({"confidence": -1.0}, "confidence must be finite"), ({"background_temperature": np.inf}, "must be finite"),
+     ({"background": 0}, "background must be at least 1"), ({"second_look": -1}, "second_look")],
 )  # fmt: skip
 def test_options_that_make_no_sense_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
