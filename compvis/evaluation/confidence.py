@@ -101,9 +101,10 @@ def summarise_confidence(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         rows: of `compvis.evaluation.judging.judge_images`, with ``known``: whether the label's class was learned.
 
     Returns:
-        Of known classes: ``trials``, ``errors``, ``failures`` (counted among the errors, without confidence, so
-        left out of what follows), ``accuracy``, ``ece``, ``aurc``, ``excess_aurc``. Of known against unknown, None
-        where there are none: ``unknown_images``, ``auroc_confidence``, ``auroc_evidence``.
+        Of known classes: ``trials``, ``errors``, ``failures`` (of all images; counted among the errors, answered last
+        in ``aurc`` and ``excess_aurc``, left out of ``ece`` and of detection), ``accuracy``, ``ece``, ``aurc``,
+        ``excess_aurc``. Of known against unknown, None where there are none: ``unknown_images``, ``auroc_confidence``,
+        ``auroc_evidence``.
 
     Raises:
         ValueError: no image of a known class was answered.
@@ -114,6 +115,7 @@ def summarise_confidence(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         raise ValueError("No image of a learned class was answered: there is nothing to summarise.")
     confidence = np.array([row["confidence"] for row in answered])
     correct = np.array([row["correct"] for row in answered])
+    ranked, right = ranked_answers(rows)
     errors = sum(not row["correct"] for row in known)
     unknown = [row for row in rows if not row["known"]]
     return {
@@ -122,13 +124,20 @@ def summarise_confidence(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "failures": sum(row["failure"] is not None for row in rows),
         "accuracy": 1 - errors / len(known),
         "ece": reliability(confidence, correct).error,
-        "aurc": area_under_risk(confidence, correct),
-        "excess_aurc": excess_risk(confidence, correct),
+        "aurc": area_under_risk(ranked, right),
+        "excess_aurc": excess_risk(ranked, right),
         "unknown_images": len(unknown),
         "auroc_confidence": _detection(answered, unknown, "confidence"),
         "auroc_evidence": _detection(answered, unknown, "evidence"),
         "seconds_per_image": float(np.mean([row["seconds"] for row in rows])),
     }
+
+
+def ranked_answers(rows: Sequence[Mapping[str, Any]]) -> tuple[Float[ndarray, "n"], Bool[ndarray, "n"]]:
+    """Confidence and correctness of a run's known images, for risk and coverage: refused ones have confidence 0."""
+    known = [row for row in rows if row["known"]]
+    confidence = [0.0 if row["failure"] is not None else float(row["confidence"]) for row in known]
+    return np.array(confidence), np.array([bool(row["correct"]) for row in known])
 
 
 def _detection(

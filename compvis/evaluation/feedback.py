@@ -88,7 +88,8 @@ def run_feedback(
         for subject in part.tolist():
             examined = examine(judge, source, subject, "cmaes", budget, seed, free)
             renders += examined.renders
-            if examined.first_failure is None:
+            # A scene that the model cannot read fails it, and teaches it nothing.
+            if examined.first_failure is None or examined.worst_predicted is None:
                 continue
             generator = np.random.default_rng([seed, 17, subject])
             drawn = space.values(generator.random(len(space)))

@@ -26,7 +26,8 @@ def judge_images(
         Rows ``label``, ``predicted`` (None on failure), ``correct``, ``failure`` (message or None), ``confidence``
         (the largest probability), ``margin`` (the label's probability minus the largest other one; None where the
         label was never learned), ``evidence`` (the largest, in the model's nats, or None), ``seconds`` (of the
-        probabilities). An image on which a model fails is wrong, and has no confidence.
+        probabilities). An image on which a model fails, or whose probabilities are not finite, is
+        wrong and has no confidence.
     """
     if batch < 1:
         raise ValueError(f"batch must be at least 1, not {batch}.")
@@ -67,7 +68,10 @@ def _probabilities(
 ) -> list[tuple[ndarray | None, str | None]]:
     beside = {} if masks is None else {"masks": masks}
     try:
-        return [(row, None) for row in model.predict_proba(images, **beside)]
+        return [
+            (row, None) if np.isfinite(row).all() else (None, "The model's probabilities are not finite.")
+            for row in model.predict_proba(images, **beside)
+        ]
     except ValueError as error:
         if len(images) == 1:
             return [(None, str(error))]

@@ -65,5 +65,7 @@ def test_failures_are_errors_without_confidence():
     assert summary["auroc_confidence"] == 0.5
     assert summary["auroc_evidence"] == 1.0
     assert summarise_confidence(rows)["auroc_confidence"] is None
+    # The refused image is answered last, and wrong: risks are 0, 1/2 and 2/3.
+    assert summary["aurc"] == pytest.approx((0 + 1 / 2 + 2 / 3) / 3)
     with pytest.raises(ValueError, match="nothing to summarise"):
         summarise_confidence(rows[2:])

@@ -69,3 +69,23 @@ def test_failures_join_the_lesson_by_the_models_own_way(source, model, how):
     assert control[1]["added"] == rounds[1]["added"]
     with pytest.raises(InputError, match="Feed"):
         next(run_feedback(model, lesson, [2], source, tests, 3, 10, "failures", 0, False))
+
+
+def test_a_scene_that_the_model_cannot_read_joins_no_lesson(source):
+    class Blind(Growing):
+        """Reads what it learned from and no other picture; what it cannot read it cannot learn."""
+
+        def predict_proba(self, images, masks=None):
+            flat = images.reshape(len(images), -1)
+            if not all((one == self.known).all(1).any() for one in flat):
+                raise ValueError("cannot read this")
+            return super().predict_proba(images, masks)
+
+        def partial_fit(self, images, labels):
+            raise AssertionError("an unreadable picture was to be learned")
+
+    lesson = draw_lesson(source, [0, 1], [], 0, "learn")
+    tests = {"plain": draw_lesson(source, [2, 3], [], 0, "test")}
+    rounds = list(run_feedback(Blind, lesson, [4, 5], source, tests, 1, 6, "failures", 0, False))
+    assert [row["added"] for row in rounds] == [0, 0]
+    assert rounds[1]["renders"] > 0

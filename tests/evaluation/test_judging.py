@@ -80,3 +80,19 @@ def test_views_are_spread_over_objects_and_come_with_masks(per_class, objects):
     assert hidden.shown_masks(seen) is None
     with pytest.raises(InputError, match="Unknown masks"):
         draw_task(data, np.arange(len(data)), np.arange(4), per_class, seed=0, masks="often")
+
+
+def test_probabilities_that_are_not_finite_are_a_failure_of_their_image():
+    data = digits()
+
+    class Broken(Shy):
+        def predict_proba(self, images, masks=None):
+            found = super().predict_proba(images, masks)
+            found[images[:, 1].max(1) > 0] = np.nan
+            return found
+
+    model = Broken().fit(data.images[:3], data.labels[:3])
+    rows = list(judge_images(model, data.images, data.labels, batch=5))
+    assert [row["failure"] is None for row in rows] == (data.labels != 1).tolist()
+    assert "not finite" in rows[1]["failure"]
+    assert not rows[1]["correct"]
