@@ -89,7 +89,7 @@ class LawFit:
     """A fitted law with 95% intervals.
 
     Attributes:
-        law: of the means. exponent: its interval over resampled runs.
+        law: of the means. exponent: its interval over resampled runs, without limits (nan) where a size has one run.
         draws: the laws of the resamples.
         residual: root mean square of the logarithms' residuals, natural logarithm.
     """
@@ -101,7 +101,9 @@ class LawFit:
 
     def needed(self, error: float, level: float = 0.95) -> Interval:
         """The x that reaches `error`, by the law."""
-        return _percentiles(self.law.needed(error), [d.needed(error) for d in self.draws], level)
+        return _percentiles(
+            self.law.needed(error), [d.needed(error) for d in self.draws], level, self.exponent.n
+        )
 
 
 def fit_law(curve: LearningCurve, resamples: int = RESAMPLES, level: float = 0.95) -> LawFit:
@@ -115,7 +117,7 @@ def fit_law(curve: LearningCurve, resamples: int = RESAMPLES, level: float = 0.9
     log_x = np.log(np.array(curve.x))
     law, residual = _fit(log_x, np.log(curve.means()))
     draws = tuple(_fit(log_x, row)[0] for row in np.log(curve.resample(resamples)))
-    exponent = _percentiles(law.exponent, [draw.exponent for draw in draws], level)
+    exponent = _percentiles(law.exponent, [draw.exponent for draw in draws], level, _least_runs(curve))
     return LawFit(law, exponent, draws, residual)
 
 
@@ -124,11 +126,12 @@ def images_needed(
 ) -> tuple[Interval, bool]:
     """How much x a model needs for an error, and whether that lies beyond what was measured.
 
-    Between measured sizes the curve is straight in logarithms; beyond them the fitted power law is followed.
+    Between measured sizes the curve is straight in logarithms; beyond them the fitted power law is followed. The
+    interval has no limits (nan) where a size has one run, as its spread is not known; of few runs it is too narrow.
     """
     estimate, beyond = _needed(curve.x, curve.means(), error)
     draws = [_needed(curve.x, row, error)[0] for row in curve.resample(resamples)]
-    return _percentiles(estimate, draws, level), beyond
+    return _percentiles(estimate, draws, level, _least_runs(curve)), beyond
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,12 @@ def data_efficiency(
     draws = [
         _needed(second.x, row, float(target))[0] / x for row, target in zip(others, targets, strict=True)
     ]
-    return Efficiency(first.name, second.name, x, error, _percentiles(needed / x, draws, level), bool(beyond))
+    ratio = _percentiles(needed / x, draws, level, min(_least_runs(first), _least_runs(second)))
+    return Efficiency(first.name, second.name, x, error, ratio, bool(beyond))
+
+
+def _least_runs(curve: LearningCurve) -> int:
+    return min(len(runs) for runs in curve.errors)
 
 
 def _fit(log_x: Float[ndarray, "k"], log_error: Float[ndarray, "k"]) -> tuple[PowerLaw, float]:
@@ -195,10 +203,13 @@ def _needed(x: Sequence[float], errors: Float[ndarray, "k"], target: float) -> t
     return (min(outside, float(x[0])) if len(reached) else max(outside, float(x[-1]))), True
 
 
-def _percentiles(estimate: float, draws: Sequence[float], level: float) -> Interval:
+def _percentiles(estimate: float, draws: Sequence[float], level: float, runs: int) -> Interval:
+    """The interval of resampled runs, of which every size has `runs` or more."""
+    if runs < 2:
+        return Interval(estimate, np.nan, np.nan, level, runs, "single run")
     values = np.sort(np.array(draws))
     tail = (1 - level) / 2
     # Infinite draws have no interpolation between them: take order statistics.
     low = float(values[int(np.floor(tail * (len(values) - 1)))])
     high = float(values[int(np.ceil((1 - tail) * (len(values) - 1)))])
-    return Interval(estimate, low, high, level, len(values), "bootstrap percentile")
+    return Interval(estimate, low, high, level, runs, "bootstrap percentile")

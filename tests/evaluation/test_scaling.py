@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from compvis.evaluation.scaling import LearningCurve, PowerLaw, data_efficiency, fit_law, images_needed
+from compvis.inspection.study.contract import shown_interval
 
 
 def curve(name, scale, exponent, sizes=(1, 4, 10, 100), spread=0.0, seeds=6):
@@ -75,3 +76,16 @@ def test_a_law_that_never_falls_needs_infinitely_much():
     assert PowerLaw(0.3, 1e-9).needed(1e-3) == np.inf
     with pytest.raises(ValueError, match="two sizes"):
         fit_law(LearningCurve("c", (1.0,), ({0: 0.1},), 0.1))
+
+
+def test_one_run_a_size_has_no_interval_and_n_counts_runs():
+    single, several = curve("one", 0.4, 0.5, seeds=1), curve("six", 0.4, 0.5, spread=0.1)
+    fit = fit_law(single)
+    for interval in (fit.exponent, fit.needed(0.01), images_needed(single, 0.1)[0],
+                     data_efficiency(several, single, 4.0).ratio):  # fmt: skip
+        assert np.isfinite(interval.estimate)
+        assert np.isnan(interval.low)
+        assert np.isnan(interval.high)
+        assert interval.n == 1
+    assert fit_law(several).exponent.n == 6
+    assert shown_interval(fit.exponent) == "0.5 [–]"

@@ -1,5 +1,6 @@
 """What a section of the report is, and how numbers are written in it."""
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -41,9 +42,8 @@ def grammar_among(models: Collection[str], reference: str) -> str | None:
 
 def grammars_among(models: Collection[str], reference: str) -> list[str]:
     """Every grammar: the reference first, then those whose names begin with it."""
-    return sorted(
-        (m for m in models if m == reference or m.startswith(f"{reference}_")), key=lambda m: (len(m), m)
-    )
+    names = (f"{reference}_", f"{reference} (")
+    return sorted((m for m in models if m == reference or m.startswith(names)), key=lambda m: (len(m), m))
 
 
 def baselines_among(models: Collection[str], reference: str) -> list[str]:
@@ -73,7 +73,7 @@ def shown_number(value: float | None, digits: int = 3) -> str:
 
 
 def shown_interval(interval: Interval, digits: int = 3, scale: float = 1.0) -> str:
-    """``estimate [low, high]``, all times `scale`."""
+    """``estimate [low, high]``, all times `scale`; ``estimate [–]`` where the limits are not known."""
     values = (scale * value for value in (interval.estimate, interval.low, interval.high))
     estimate, low, high = (shown_number(value, digits) for value in values)
-    return f"{estimate} [{low}, {high}]"
+    return f"{estimate} [–]" if math.isnan(interval.low) else f"{estimate} [{low}, {high}]"

@@ -68,7 +68,8 @@ def costs_section(results: Sequence[Result]) -> Section | None:
         "(an upper bound, the same for all models). Energy was metered in "
         f"{metered} of {len(runs)} runs, else reckoned with (watts a core, g CO2 a kWh) = "
         f"{', '.join(map(str, sorted(assumed, key=str)))}. Extrapolations follow the fitted law and mean nothing far "
-        f"beyond what was measured. Deep learning on ImageNet: error ~ compute^-{_REFERENCE}; in theory k times better "
+        "beyond what was measured; intervals (95%) are bootstraps over runs, [–]: a size "
+        f"has one run. Deep learning on ImageNet: error ~ compute^-{_REFERENCE}; in theory k times better "
         "needs k² data and k⁴ compute.",
         tuple(tables),
         tuple(figures),

@@ -44,8 +44,9 @@ def efficiency_section(results: Sequence[Result], reference: str) -> Section | N
         "efficiency",
         "Sample efficiency: how much error is left after how many images?",
         "A law error = scale · images^-exponent is fitted to the mean errors; intervals (95%) are bootstraps over "
-        "training subsets and initial weights. Between measured sizes the curve is followed, beyond them the law: "
-        "such figures are marked with *. Theory of deep learning: k times better needs k² images.",
+        "training subsets and initial weights, too narrow where these are few; [–]: a size has one run. Between "
+        "measured sizes the curve is followed, beyond them the law: such figures are marked with *. Theory of deep "
+        "learning: k times better needs k² images.",
         tuple(tables),
         figures,
     )
