@@ -36,7 +36,9 @@ def main(cfg: DictConfig) -> None:
             )
             learn_rows, test_rows = instantiate(cfg.data.learn_rows), instantiate(cfg.data.test_rows)
             chosen = choose_subjects(learn, learn.subjects(learn_rows), cfg.size.per_class, cfg.seed)
-            asked = np.resize(test.subjects(test_rows), cfg.max_test)
+            asked = test.subjects(test_rows)[: cfg.max_test]
+            if cfg.factors:  # else all scenes of a subject are one picture
+                asked = np.resize(asked, cfg.max_test)
             photographs = data is None or isinstance(data, ObjectViews)
             factory = build_factory(
                 instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed, cfg.device
