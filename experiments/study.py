@@ -38,7 +38,7 @@ def main(cfg: DictConfig) -> None:
             print(shown(piece, config))
         return
     failed = []
-    with start_run(config) as run:
+    with start_run(config, reopen=True) as run:  # other pieces may have been asked for before
         done = run.done("piece", "command")
         left = [piece for piece in pieces if (piece["name"], shown(piece, config)) not in done]
         for piece, code, seconds in finished_pieces(left, config, run.progress.say):

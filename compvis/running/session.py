@@ -55,7 +55,7 @@ class Run:
 
 
 @contextmanager
-def start_run(config: Mapping[str, Any]) -> Iterator[Run]:
+def start_run(config: Mapping[str, Any], reopen: bool = False) -> Iterator[Run]:
     """Open the run that ``config`` describes; on leaving, its record says how it went.
 
     A finished run of the same config is handed out with ``finished`` set: report its metrics and do no work.
@@ -64,6 +64,7 @@ def start_run(config: Mapping[str, Any]) -> Iterator[Run]:
     Args:
         config: resolved plain config with the keys of ``configs/run/default.yaml``: ``name``, ``run_id``,
             ``out``, ``seed``, ``threads``, ``resume``, ``progress``, ``tracking`` (``mode``, ``project``).
+        reopen: a finished run goes on: its rows may not be all that is asked for now.
 
     Raises:
         ConfigMismatchError: a record of this name was made with another config.
@@ -77,7 +78,7 @@ def start_run(config: Mapping[str, Any]) -> Iterator[Run]:
     )
     folder = out / "runs" / run_id
     tracking = config["tracking"]
-    if record.status == "finished":
+    if record.status == "finished" and not reopen:
         progress.say(f"{run_id}: finished earlier, see {record.path} (resume=false starts over)")
         yield Run(record, Tracker("disabled", tracking["project"], run_id, {}, folder), progress, folder)
         return

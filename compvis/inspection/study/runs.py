@@ -35,7 +35,7 @@ def failures_section(results: Sequence[Result]) -> Section | None:
     unfinished = [
         (run.experiment, run.run_id, run.status, str(run.error or "")[:200])
         for run in results
-        if run.status != "finished"
+        if run.status != "finished" and run.experiment != "study"  # it is still running when it reports
     ]
     refused = []
     for run in results:
