@@ -4,10 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from compvis.evaluation.records import Result, group_results
+from compvis.evaluation.records import Result, by_draw, group_results
 from compvis.evaluation.scaling import LearningCurve
-
-_FOLD = 10_000  # seeds of fold f are counted from f times this
 
 
 def images_a_class(result: Result) -> int | None:
@@ -18,10 +16,23 @@ def images_a_class(result: Result) -> int | None:
     return None if objects is None or views is None else int(objects) * int(views)
 
 
+def comparable_runs(
+    results: Sequence[Result], spent: Callable[[Result], float | None] = images_a_class
+) -> dict[str, list[Result]]:
+    """Runs that answered test images as they are, by data set and what else sets runs apart; see `learning_curves`."""
+    groups: dict[str, list[Result]] = {}
+    for run in results:
+        plain = "accuracy" in run.metrics and run.choice("shift.name") in (None, "none")
+        if plain and spent(run) is not None and images_a_class(run) is not None:
+            groups.setdefault(_setting(run), []).append(run)
+    return groups
+
+
 def learning_curves(
     results: Sequence[Result], spent: Callable[[Result], float | None] = images_a_class
 ) -> dict[str, list[LearningCurve]]:
-    """Curves by data set, a curve a model, of runs on test images as they are.
+    """Curves by data set, a curve a model, of runs on test images as they are; runs that ask about shifted ones too
+    are left out.
 
     Args:
         spent: what stands on the x axis; runs of one number of images are one point, at the mean of what they
@@ -29,11 +40,12 @@ def learning_curves(
 
     Returns:
         By data set (with what else sets its runs apart); models with one size have a curve of one point.
+
+    Raises:
+        ValueError: two runs of one model, setting and draw.
     """
     curves: dict[str, list[LearningCurve]] = {}
-    usable = [run for run in results if spent(run) is not None and images_a_class(run) is not None]
-    usable = [run for run in usable if "accuracy" in run.metrics]
-    for setting, runs in _grouped(usable).items():
+    for setting, runs in comparable_runs(results, spent).items():
         for (model,), own in sorted(group_results(runs, ["model_name"]).items()):
             sizes: dict[int, list[Result]] = {}
             for run in own:
@@ -47,7 +59,7 @@ def learning_curves(
                     str(model),
                     tuple(x for x, _ in points),
                     tuple(
-                        {_seed(run): 1 - float(run.metrics["accuracy"]) for run in there}
+                        {draw: 1 - float(run.metrics["accuracy"]) for draw, run in by_draw(there).items()}
                         for _, there in points
                     ),
                     min(0.5 / _trials(run) for run in own),
@@ -56,24 +68,16 @@ def learning_curves(
     return curves
 
 
-def _grouped(results: Sequence[Result]) -> dict[str, list[Result]]:
-    groups: dict[str, list[Result]] = {}
-    for run in results:
-        named = [str(run.choice("data.name"))]
-        of_objects, posed, masks = (run.choice(key) for key in ("objects", "viewpoints", "masks"))
-        bands = run.choice("band"), run.choice("test_band")
-        named += [] if bands in ((None, None), ("all", "all")) else ["views {} to {}".format(*bands)]
-        named += [] if masks is None else [f"masks {masks}"]
-        named += [] if of_objects is None else [f"{of_objects} object" + ("s" if of_objects > 1 else "")]
-        named += [] if posed in (None, "always") else [f"viewpoints {posed}"]
-        groups.setdefault(", ".join(named), []).append(run)
-    return groups
-
-
-def _seed(result: Result) -> int:
-    """Of the draw: folds have seeds of their own."""
-    fold = result.choice("fold")
-    return result.seed + (0 if fold is None else (int(fold) + 1) * _FOLD)
+def _setting(run: Result) -> str:
+    named = [str(run.choice("data.name"))]
+    of_objects, posed, masks = (run.choice(key) for key in ("objects", "viewpoints", "masks"))
+    bands, most = (run.choice("band"), run.choice("test_band")), run.choice("max_test")
+    named += [] if bands in ((None, None), ("all", "all")) else ["views {} to {}".format(*bands)]
+    named += [] if masks is None else [f"masks {masks}"]
+    named += [] if of_objects is None else [f"{of_objects} object" + ("s" if of_objects > 1 else "")]
+    named += [] if posed in (None, "always") else [f"viewpoints {posed}"]
+    named += [] if most is None else [f"at most {most} images asked"]
+    return ", ".join(named)
 
 
 def _trials(result: Result) -> int:

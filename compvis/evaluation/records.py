@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 from compvis.evaluation.statistics import Interval, paired_difference, t_interval, wilson_interval
 
 _NEEDED = ("experiment", "run_id", "status", "seed", "config", "metrics", "rows", "timings")
+_FOLD_TAG = re.compile(r"-f\d+")
+_FOLD = 10_000  # seeds of fold f are counted from f times this
 # What a key's absence means in records that are older than the key.
 _BEFORE: dict[tuple[str, str], Any] = {("viewpoint", "viewpoints"): "always"}
 
@@ -45,13 +48,22 @@ class Result:
     error: str | None = None
 
     def choice(self, key: str) -> Any:
-        """A config value by dotted key, e.g. ``size.per_class``; None where there is none."""
+        """A config value by dotted key, e.g. ``size.per_class``; None where there is none.
+
+        ``model_name`` ends with the run's tag, ``grammar (narrow)``: runs that differ in something else are of another
+        model. Tags of folds (``-f1``) do not count.
+        """
         value: Any = self.config
         for part in key.split("."):
             if not isinstance(value, Mapping) or part not in value:
                 return _BEFORE.get((self.experiment, key))
             value = value[part]
-        return value
+        tag = str(self.config.get("tag") or "")
+        return (
+            f"{value} ({tag.strip('-')})"
+            if key == "model_name" and tag and not _FOLD_TAG.fullmatch(tag)
+            else value
+        )
 
 
 @dataclass(frozen=True)
@@ -87,10 +99,12 @@ def load_results(folder: Path, experiment: str | None = None, finished_only: boo
 
 
 def group_results(results: Iterable[Result], keys: Sequence[str]) -> dict[tuple[Any, ...], list[Result]]:
-    """Results by the values of some config keys, in order of first appearance."""
+    """Results by the values of some config keys, lists as tuples, in order of first appearance."""
     groups: dict[tuple[Any, ...], list[Result]] = {}
     for result in results:
-        groups.setdefault(tuple(result.choice(key) for key in keys), []).append(result)
+        values = (result.choice(key) for key in keys)
+        hashable = tuple(tuple(value) if isinstance(value, list) else value for value in values)
+        groups.setdefault(hashable, []).append(result)
     return groups
 
 
@@ -111,6 +125,24 @@ def accuracy_interval(results: Sequence[Result]) -> Interval:
     return replace(interval, low=max(interval.low, 0.0), high=min(interval.high, 1.0))
 
 
+def by_draw(runs: Iterable[Result]) -> dict[int, Result]:
+    """Runs of one model and setting by what they learned from: their seed, and their fold where there are folds.
+
+    Raises:
+        ValueError: two runs of one draw; one of them would be dropped.
+    """
+    found: dict[int, Result] = {}
+    for run in runs:
+        fold = run.choice("data.fold") if run.choice("fold") is None else run.choice("fold")
+        other = found.setdefault(run.seed + (0 if fold is None else (int(fold) + 1) * _FOLD), run)
+        if other is not run:
+            raise ValueError(
+                f"{other.path} and {run.path} are two runs of one model, setting and draw: name a folder that holds "
+                "one of them."
+            )
+    return found
+
+
 def compare_models(results: Iterable[Result], first: str, second: str, metric: str) -> Comparison:
     """Paired difference of a metric between two models over the seeds that both have.
 
@@ -118,13 +150,15 @@ def compare_models(results: Iterable[Result], first: str, second: str, metric: s
         results: runs of one data set and training size; the model is the config's ``model_name``.
 
     Raises:
-        ValueError: fewer than two common seeds.
+        ValueError: fewer than two common seeds, or two runs of one model and seed.
     """
-    values: dict[str, dict[int, float]] = {first: {}, second: {}}
-    for result in results:
-        name = result.choice("model_name")
-        if name in values:
-            values[name][result.seed] = float(result.metrics[metric])
+    every = list(results)
+    own = {
+        name: by_draw(run for run in every if run.choice("model_name") == name) for name in (first, second)
+    }
+    values = {
+        name: {draw: float(run.metrics[metric]) for draw, run in runs.items()} for name, runs in own.items()
+    }
     common = sorted(values[first].keys() & values[second].keys())
     if len(common) < 2:
         raise ValueError(

@@ -219,6 +219,28 @@ def object_interval(rows: Sequence[Mapping[str, Any]], level: float = 0.95) -> I
     return cluster_bootstrap_interval(groups, np.random.default_rng(_BOOTSTRAP_SEED), level)
 
 
+def object_difference(
+    pairs: Sequence[tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]], level: float = 0.95
+) -> Interval:
+    """Accuracy of one model minus another's on the same plain images, with a bootstrap interval over tested objects.
+
+    Args:
+        pairs: the rows of both models' runs on one draw, for every draw; rows that only one answered do not count.
+
+    Raises:
+        ValueError: common rows of fewer than two objects.
+    """
+    differences: dict[int, list[float]] = {}
+    for first, second in pairs:
+        others = {row["row"]: row for row in second if row["condition"] == PLAIN}
+        for row in first:
+            if row["condition"] == PLAIN and row["row"] in others:
+                difference = float(row["correct"]) - float(others[row["row"]]["correct"])
+                differences.setdefault(row["object"], []).append(difference)
+    groups = [np.array(values) for values in differences.values()]
+    return cluster_bootstrap_interval(groups, np.random.default_rng(_BOOTSTRAP_SEED), level)
+
+
 def group_conditions(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
     """Rows by condition, in order of first appearance."""
     groups: dict[str, list[Mapping[str, Any]]] = {}

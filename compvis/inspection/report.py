@@ -12,6 +12,9 @@ from compvis.inspection.table import ComparisonRow, compare_rows, markdown, mark
 from compvis.inspection.viewpoints import VIEWPOINT_COLUMNS, viewpoint_cells
 from compvis.inspection.views import COLUMNS, conditions_figure, view_cells, views_figure
 
+# Whose answers to plain images these figures and tables are about; other experiments have the report of the study.
+_JUDGED = ("quickstart", "one_shot", "sample_efficiency")
+
 
 @dataclass(frozen=True)
 class Report:
@@ -24,7 +27,7 @@ class Report:
 def draw_report(
     results: Sequence[Result], into: Path, reference: str, anchors: Sequence[Anchor] = ()
 ) -> Report:
-    """Write figures and Markdown tables of all classification results.
+    """Write figures and Markdown tables of all classification results; records of other experiments are left out.
 
     Of part maps: ``parts.md`` and ``parts-RUN.png``.
 
@@ -42,16 +45,15 @@ def draw_report(
     Raises:
         ValueError: no record holds a classification result.
     """
-    judged = [
-        result for result in results if {"trials", "errors", "seconds_per_image"} <= result.metrics.keys()
-    ]
-    posed = [result for result in results if result.experiment == "parse_photographs"]
-    viewed = [result for result in results if "conditions" in result.metrics and result not in posed]
-    parted = [result for result in results if "parts" in result.metrics]
+    judged = [run for run in results if run.experiment in _JUDGED and "accuracy" in run.metrics]
+    posed, viewed, parted = (
+        [run for run in results if run.experiment == name]
+        for name in ("parse_photographs", "viewpoint", "parts")
+    )
     if not judged and not viewed and not parted and not posed:
         raise ValueError(
             "None of the records holds a result to draw: run one_shot, sample_efficiency, viewpoint, "
-            "parse_photographs or parts."
+            "parse_photographs or parts. The comparison's other experiments are drawn by report.py."
         )
     files = _draw_views(viewed, into) + _draw_parts(parted, into)
     if posed:

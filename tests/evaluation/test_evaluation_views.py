@@ -12,6 +12,7 @@ from compvis.data.views import ObjectViews
 from compvis.evaluation.views import (
     ViewClassifier,
     choose_views,
+    object_difference,
     object_interval,
     run_views,
     score_views,
@@ -233,3 +234,20 @@ def test_what_cannot_be_run_is_refused(data, rows):
         list(run_views(Brightness, data, *rows, [Dimmed(0.5), Dimmed(0.5)]))
     with pytest.raises(ValueError, match="no answers"):
         summarise_views([])
+
+
+def test_differences_are_over_objects_and_common_plain_images_alone():
+    def rows(correct, condition="plain"):
+        return [
+            {"condition": condition, "row": row, "object": row // 2, "correct": right}
+            for row, right in enumerate(correct)
+        ]
+
+    better, worse = rows([True] * 6), rows([True, False] * 3)
+    found = object_difference([(better, worse), (better, worse)])
+    assert (found.estimate, found.low, found.high) == (0.5, 0.5, 0.5)
+    uneven = object_difference([(better, rows([True, True, False, False, True]))])
+    assert uneven.estimate == pytest.approx(2 / 5)
+    assert uneven.low < 0.2 < 0.6 < uneven.high
+    shifted = rows([False] * 6, "noise-0.1")
+    assert object_difference([(better + shifted, worse)]) == object_difference([(better, worse)])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from compvis.evaluation.records import compare_models, group_results, load_results, metric_interval
+from compvis.evaluation.records import by_draw, compare_models, group_results, load_results, metric_interval
 
 
 @pytest.fixture
@@ -77,3 +77,33 @@ def test_what_is_missing_or_damaged_is_named(folder):
     (folder / "sample_efficiency" / "records" / "cut.json").write_text('{"format": 1, "rows": [')
     with pytest.raises(ValueError, match=r"cut\.json"):
         load_results(folder)
+
+
+def test_a_tag_sets_a_model_apart_but_for_the_tag_of_a_fold(folder):
+    run = load_results(folder)[0]
+    names = [
+        replace(run, config=run.config | {"tag": tag}).choice("model_name") for tag in ("", "-narrow", "-f1")
+    ]
+    assert names == ["cnn", "cnn (narrow)", "cnn"]
+
+
+def test_draws_are_seeds_and_folds_and_no_run_is_dropped(folder):
+    run = load_results(folder)[0]
+    folds = [replace(run, config=run.config | {"fold": fold}) for fold in (0, 1)]
+    other = replace(run, seed=run.seed + 1)
+    assert len(by_draw([run, other, *folds])) == 4
+    assert len(by_draw([run, replace(run, config=run.config | {"data": {"fold": 0}})])) == 2
+    with pytest.raises(ValueError, match=r"json are two runs of one model, setting and draw"):
+        by_draw([run, replace(run)])
+    results = [r for r in load_results(folder) if r.choice("size.per_class") == 1]
+    with pytest.raises(ValueError, match="two runs of one model"):
+        compare_models([*results, replace(results[0])], "grammar", "cnn", "accuracy")
+
+
+def test_lists_in_a_config_group_too(folder):
+    run = load_results(folder)[0]
+    runs = [replace(run, config={"free": free}) for free in (["scale"], None, ["scale"])]
+    assert {key: len(own) for key, own in group_results(runs, ["free"]).items()} == {
+        (("scale",),): 2,
+        (None,): 1,
+    }

@@ -1,11 +1,13 @@
 """Claims are judged by the grammar that ran on the data, whichever domain it is of."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from compvis.evaluation.records import Result
-from compvis.inspection.study.claims import beats_baselines, calibrated, loses_less
+from compvis.inspection.study.claims import beats_baselines, calibrated, loses_less, survives
+from compvis.inspection.study.runs import failures_section
 from compvis.inspection.study.scaling import efficiency_section
 
 
@@ -58,6 +60,48 @@ def test_the_rival_over_shifts_is_who_is_right_most_often_under_them():
     (verdict,) = loses_less([grammar, plain, told, guessing], "grammar")
     assert verdict.measured == "grammar 10.0% against 15.0% (cnn_scene)"
     assert not verdict.met
+    # A shift that one model alone was asked about does not count for it.
+    hard = replace(grammar, metrics=grammar.metrics | {"groups": {"noise": 0.1, "clutter": 0.1, "warp": 0.9}})
+    (verdict,) = loses_less([hard, plain], "grammar")
+    assert verdict.measured == "grammar 10.0% against 40.0% (cnn)"
+    other = replace(plain, config=plain.config | {"max_test": 100})
+    assert loses_less([grammar, other], "grammar") == []
+
+
+def test_a_baseline_without_common_draws_hides_no_other():
+    runs = [run("grammar", seed, 0.8 + 0.01 * seed) for seed in range(4)]
+    runs += [run("cnn", seed, 0.7) for seed in range(4)]
+    runs += [run("lucky", 0, 0.99)]
+    (verdict,) = beats_baselines(runs, "grammar")
+    assert verdict.met
+    assert verdict.measured.endswith("4 pairs; too few common draws: lucky")
+    with pytest.raises(ValueError, match="two runs of one model"):
+        beats_baselines([*runs, run("cnn", 0, 0.5)], "grammar")
+
+
+def examined(model: str, seed: int, alive: list[bool]) -> Result:
+    config = {"model_name": model, "data": {"name": "mnist"}, "scene_source": {"name": "ink"}}
+    rows = [
+        {"strategy": "cmaes", "subject": k, "clean_correct": True, "first_failure": None if one else 3}
+        for k, one in enumerate(alive)
+    ]
+    metrics = {"hard": {"subjects": 0, "median_renders": {}}}
+    return Result("examiner", f"{model}-{seed}", "finished", seed, config, metrics, rows, {}, Path("none"))
+
+
+def test_survival_is_the_mean_over_runs_on_common_subjects():
+    runs = [examined("grammar", 0, [True] * 100), examined("grammar", 1, [False] * 100)]
+    (verdict,) = survives([*runs, examined("cnn", 0, [True] * 20 + [False] * 80)], "grammar")
+    assert "grammar 50% against 20% (cnn), 100 subjects" in verdict.measured
+    assert verdict.met
+    (verdict,) = survives([*runs, examined("cnn", 0, [True] * 20)], "grammar")
+    assert "grammar 50% against 100% (cnn), 20 subjects" in verdict.measured
+
+
+def test_the_study_that_reports_is_not_among_what_failed():
+    running = replace(run("grammar", 0, 0.5), experiment="study", status="running")
+    assert failures_section([running]) is None
+    assert failures_section([replace(running, experiment="examiner")]) is not None
 
 
 def posed(model: str, fold: int, accuracy: float, views: int = 1, test_band: str = "all") -> Result:
@@ -79,6 +123,26 @@ def test_runs_on_photographs_are_judged_with_their_folds_as_draws():
     assert verdict.claim == "beats the strongest baseline at 1 images a class"
     assert verdict.measured.endswith("3 pairs")
     assert verdict.met
+
+
+def test_on_photographs_the_interval_over_objects_must_be_above_zero_too():
+    def answered(one: Result, right: list[bool]) -> Result:
+        rows = [
+            {"condition": "plain", "row": k, "object": k // 4, "correct": correct}
+            for k, correct in enumerate(right)
+        ]
+        return replace(one, rows=rows)
+
+    grammars = [posed("grammar_solids", fold, 0.8 + 0.01 * fold) for fold in range(3)]
+    networks = [posed("cnn_photo", fold, 0.7) for fold in range(3)]
+    runs = [answered(one, [True] * 40) for one in grammars]
+    few = [answered(one, [False] * 4 + [True] * 36) for one in networks]
+    many = [answered(one, [False, True] * 20) for one in networks]
+    (one,), (every,) = (beats_baselines(runs + others, "grammar") for others in (few, many))
+    assert "; over objects 10.0 [0.0, " in one.measured
+    assert not one.met
+    assert every.measured.endswith("; over objects 50.0 [50.0, 50.0]")
+    assert every.met
 
 
 def test_data_efficiency_is_that_of_the_grammar_of_the_domain():

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from compvis.evaluation.records import Result
 from compvis.inspection.report import draw_report
 from compvis.inspection.viewpoints import VIEWPOINT_COLUMNS, viewpoint_cells
@@ -44,3 +46,12 @@ def test_folds_are_pooled_and_conditions_kept_apart(tmp_path):
     assert cells[2]["median degrees [95% over objects]"] == "90"
     report = draw_report([first, second], tmp_path, "grammar")
     assert [path.name for path in report.files] == ["viewpoints.md"]
+    # Experiments of the comparison have figures of their own.
+    others = [
+        Result(name, name, "finished", 0, first.config, {"conditions": {}, "accuracy": 1.0, "trials": 9, "errors": 0,
+               "seconds_per_image": 1.0}, [{"unit": 0}], {}, Path("none"))
+        for name in ("shift_matrix", "confidence", "explosion", "costs")
+    ]  # fmt: skip
+    assert draw_report([first, second, *others], tmp_path, "grammar").files == report.files
+    with pytest.raises(ValueError, match=r"report\.py"):
+        draw_report(others, tmp_path, "grammar")

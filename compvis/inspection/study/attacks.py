@@ -7,7 +7,7 @@ import numpy as np
 from compvis.evaluation.records import Result, group_results
 from compvis.inspection.study.contract import Section, table
 
-_SETTING = ("data.name", "size.per_class", "masks", "queries")
+_SETTING = ("data.name", "size.per_class", "masks", "max_test", "queries")
 
 
 def attacks_section(results: Sequence[Result]) -> Section | None:
@@ -16,7 +16,7 @@ def attacks_section(results: Sequence[Result]) -> Section | None:
     if not runs:
         return None
     tables = []
-    for (data, size, masks, queries), own in group_results(runs, list(_SETTING)).items():
+    for (data, size, masks, asked, queries), own in group_results(runs, list(_SETTING)).items():
         found = [bound for run in own for bound in run.metrics["bounds"].values()]
         names = [name for name in dict.fromkeys(n for bound in found for n in bound) if name != "worst"]
         rows = []
@@ -29,7 +29,7 @@ def attacks_section(results: Sequence[Result]) -> Section | None:
                 ]
                 rows.append((str(model), str(len(there)), f"{clean:.1f}", f"{levels}/255", *cells))
         columns = ("model", "runs", "clean %", "bound", *names, "worst of all")
-        where = f"{data}, {size} images a class, masks {masks}, {queries} queries"
+        where = f"{data}, {size} images a class, masks {masks}, {asked} asked, {queries} queries"
         tables.append(table(f"{where}: accuracy that is left, %", columns, rows))
     return Section(
         "attacks",

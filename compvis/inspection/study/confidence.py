@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from compvis.evaluation.confidence import (
     area_under_risk,
     excess_risk,
+    ranked_answers,
     reliability,
     risk_coverage,
     summarise_confidence,
@@ -29,21 +30,22 @@ def confidence_section(results: Sequence[Result]) -> Section | None:
     if not runs:
         return None
     rows, figures = [], []
-    for (data, size, held_out), own in group_results(
-        runs, ["data.name", "size.per_class", "held_out"]
+    for (data, masks, asked, size, held_out), own in group_results(
+        runs, ["data.name", "masks", "max_test", "size.per_class", "held_out"]
     ).items():
+        where = f"{data}, masks {masks}" + ("" if asked is None else f", at most {asked} asked")
         models = sorted(group_results(own, ["model_name"]).items())
         for (model,), there in models:
             m = [summarise_confidence(run.rows) for run in there]
             mean = {key: _mean([one[key] for one in m]) for key in m[0]}
             rows.append((
-                str(data), str(size), str(held_out), str(model), str(len(there)),
+                where, str(size), str(held_out), str(model), str(len(there)),
                 shown_number(100 * (mean["accuracy"] or 0)), shown_number(mean["ece"]), shown_number(mean["aurc"]),
                 shown_number(mean["excess_aurc"]), shown_number(mean["auroc_confidence"]),
                 shown_number(mean["auroc_evidence"]), str(sum(one["failures"] for one in m)),
             ))  # fmt: skip
         if held_out == 0:
-            title = f"{data}, {size} images a class"
+            title = f"{where}, {size} images a class"
             figures.append((f"{title}: reliability, and risk against coverage.", _figure(models, title)))
     return Section(
         "confidence",
@@ -68,6 +70,7 @@ def _figure(models: Sequence[tuple[tuple[str, ...], list[Result]]], title: str) 
         style, found = model_style(model), reliability(confidence, correct)
         label = f"{model} ({found.error:.3f})"
         left.plot(found.confidence, found.accuracy, markersize=3, label=label, **style)
+        confidence, correct = ranked_answers([row for run in runs for row in run.rows])
         coverage, risk = risk_coverage(confidence, correct)
         area, excess = area_under_risk(confidence, correct), excess_risk(confidence, correct)
         summary = f"{model} ({area:.4f}, {excess:.4f} above ideal)"

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from compvis.evaluation.records import Result, group_results
+from compvis.evaluation.records import Result, by_draw, group_results
 from compvis.evaluation.scaling import LearningCurve, images_needed
 from compvis.inspection.study.contract import Section, shown_interval, shown_number, table
 
+_SETTING = ("data.name", "scene_source.name", "masks", "max_test")
 _TARGETS = (0.2, 0.1)  # errors that images needed are asked for
 
 
@@ -17,7 +18,7 @@ def explosion_section(results: Sequence[Result]) -> Section | None:
     if not runs:
         return None
     tables = []
-    for (source, masks), own in group_results(runs, ["scene_source.name", "masks"]).items():
+    for (data, source, masks, asked), own in group_results(runs, list(_SETTING)).items():
         rows = []
         groups = group_results(own, ["factors", "model_name"])
         for (factors, model), there in sorted(groups.items(), key=lambda item: (item[0][0], str(item[0][1]))):
@@ -27,12 +28,13 @@ def explosion_section(results: Sequence[Result]) -> Section | None:
             rows.append((str(factors), str(model), shown, *_needed(str(model), there)))
         columns = ("free factors", "model", "accuracy % by images a class",
                    *(f"images for {100 * (1 - error):g}%" for error in _TARGETS))  # fmt: skip
-        tables.append(table(f"Scenes {source}, masks {masks}", columns, rows))
+        tables.append(table(f"{data}, scenes {source}, masks {masks}, {asked} asked", columns, rows))
     return Section(
         "explosion",
         "The combinatorial explosion: how many images when more of a scene is free?",
         "The same factors vary in learning and in testing; 0 is the constrained control. Images needed are read "
-        "off the curve, or off its power law where marked with *.",
+        "off the curve, or off its power law where marked with *; intervals (95%) are bootstraps over runs, [–]: "
+        "a size has one run.",
         tuple(tables),
     )
 
@@ -43,8 +45,10 @@ def feedback_section(results: Sequence[Result]) -> Section | None:
     if not runs:
         return None
     rows = []
-    groups = group_results(runs, ["scene_source.name", "size.per_class", "model_name", "feed"])
-    for (source, size, model, feed), own in sorted(groups.items(), key=lambda item: tuple(map(str, item[0]))):
+    groups = group_results(runs, [*_SETTING, "budget", "pool", "size.per_class", "model_name", "feed"])
+    for (data, source, masks, asked, budget, pool, size, model, feed), own in sorted(
+        groups.items(), key=lambda item: tuple(map(str, item[0]))
+    ):
         cells = []
         for test in own[0].metrics["first"]:
             first, last = (
@@ -58,12 +62,13 @@ def feedback_section(results: Sequence[Result]) -> Section | None:
         ways = sorted({row["how"] for run in own for row in run.rows if row["round"]})
         repair = float(np.mean([run.metrics["repair_seconds"] for run in own]))
         added = float(np.mean([run.metrics["added"] for run in own]))
+        where = f"{data}, {source}, masks {masks}, {asked} asked, {pool} subjects of {budget} renders"
         rows.append((
-            str(source), str(size), str(model), str(feed), str(len(own)), shown_number(added), *cells,
-            ", ".join(ways), shown_number(repair),
+            where, str(size), str(model), str(feed), str(len(own)), shown_number(added), *cells, ", ".join(ways),
+            shown_number(repair),
         ))  # fmt: skip
     tests = list(runs[0].metrics["first"])
-    asked = (f"{test}: accuracy % (points an image)" for test in tests)
+    gained = (f"{test}: accuracy % (points an image)" for test in tests)
     columns = (
         "scenes",
         "images a class",
@@ -71,7 +76,7 @@ def feedback_section(results: Sequence[Result]) -> Section | None:
         "fed",
         "runs",
         "images added",
-        *asked,
+        *gained,
         "how",
         "relearning s",
     )
@@ -89,7 +94,10 @@ def _needed(model: str, runs: Sequence[Result]) -> list[str]:
     curve = LearningCurve(
         model,
         tuple(float(size) for (size,), _ in sizes),
-        tuple({run.seed: 1 - float(run.metrics["accuracy"]) for run in own} for _, own in sizes),
+        tuple(
+            {draw: 1 - float(run.metrics["accuracy"]) for draw, run in by_draw(own).items()}
+            for _, own in sizes
+        ),
         0.5 / max(run.metrics["trials"] for run in runs),
     )
     cells = []

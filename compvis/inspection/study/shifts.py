@@ -9,7 +9,7 @@ from compvis.evaluation.matrix import PLAIN, condition_interval, matched_accurac
 from compvis.evaluation.records import Result, group_results
 from compvis.inspection.study.contract import Section, Table, grammar_among, shown_number, table
 
-SETTING = ("data.name", "masks")
+SETTING = ("data.name", "masks", "max_test")
 
 
 def shifts_section(results: Sequence[Result], reference: str) -> Section | None:
@@ -19,20 +19,21 @@ def shifts_section(results: Sequence[Result], reference: str) -> Section | None:
         return None
     tables: list[Table] = []
     figures: list[tuple[str, Figure]] = []
-    for (data, masks), own in group_results(runs, list(SETTING)).items():
+    for (data, masks, asked), own in group_results(runs, list(SETTING)).items():
         for (size,), sized in sorted(group_results(own, ["size.per_class"]).items()):
-            where = f"{data}, {size} images a class, masks {masks}"
+            where = f"{data}, {size} images a class, masks {masks}, {asked} asked"
             losses = mean_losses(sized)
             tables.append(_loss_table(where, sized, losses))
             tables.append(_condition_table(where, sized))
             if losses:
                 figures.append((f"{where}: accuracy lost above chance, %.", _heat(losses)))
-        matched = _matched_table(f"{data}, masks {masks}", own, reference)
+        matched = _matched_table(f"{data}, masks {masks}, {asked} asked", own, reference)
         tables += [] if matched is None else [matched]
     return Section(
         "shifts",
         "Distribution shift: what is lost when test images differ from those learned?",
         "Lost: (clean - shifted) / (clean - chance) on the same images, mean over severities; 100% is guessing. "
+        "The mean is over the shifts that every model of the table was asked about. "
         "Severities are fixed in configs/shift. Matched: accuracy under shift at the reference's clean accuracy, "
         "read off a model's own sizes in logits; a dash where its sizes do not reach that accuracy. Intervals "
         "(95%) are bootstraps over images, or over objects.",
@@ -42,7 +43,10 @@ def shifts_section(results: Sequence[Result], reference: str) -> Section | None:
 
 
 def mean_losses(runs: Sequence[Result]) -> dict[str, dict[str, float]]:
-    """Loss of every shift by model, mean over the model's runs; under ``mean`` the mean over shifts."""
+    """Loss of every shift by model, mean over the model's runs; under ``mean`` the mean over the shifts that all share.
+
+    Models without a shift in common have no ``mean``.
+    """
     losses: dict[str, dict[str, float]] = {}
     for (model,), own in sorted(group_results(runs, ["model_name"]).items()):
         groups = dict.fromkeys(name for run in own for name in run.metrics["groups"])
@@ -53,8 +57,12 @@ def mean_losses(runs: Sequence[Result]) -> dict[str, dict[str, float]]:
             for name in groups
         }
         if found:
-            losses[str(model)] = {**found, "mean": float(np.mean(list(found.values())))}
-    return losses
+            losses[str(model)] = found
+    common = set.intersection(*map(set, losses.values())) if losses else set()
+    return {
+        model: {**found, **({"mean": float(np.mean([found[name] for name in common]))} if common else {})}
+        for model, found in losses.items()
+    }
 
 
 def _loss_table(where: str, runs: Sequence[Result], losses: dict[str, dict[str, float]]) -> Table:
