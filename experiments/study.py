@@ -1,7 +1,7 @@
 """The whole comparison, piece by piece, then its report; what is finished is never run again.
 
     python experiments/study.py                      # smoke: minutes, scikit-learn's digits alone
-    python experiments/study.py study=reduced jobs=2 # 44 minutes on two cores, needs MNIST and ETH-80
+    python experiments/study.py study=reduced jobs=2 # 40 minutes on two cores, needs MNIST and ETH-80
     python experiments/study.py study=full jobs=2    # days; stop and start it again as you like
     python experiments/study.py study=full only=[shifts,worst_case]
     python experiments/study.py study=full dry=true  # print the commands
