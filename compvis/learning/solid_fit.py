@@ -336,10 +336,11 @@ def try_kinds(
     with torch.no_grad():
         now = float(misfit(figure, draw_leaves(leaves, poses, renderer)).mean())
         for k in range(len(leaves.kind)):
+            fitted = leaves.log_size[k]  # every kind is tried at the size of the leaf as it was
             for kind, factor, shape in alternatives:
                 kinds, sizes, shapes = leaves.kind.clone(), leaves.log_size.clone(), leaves.shape.clone()
                 kinds[k], shapes[k] = kind, torch.tensor(shape)
-                sizes[k] = sizes[k] + math.log(factor)
+                sizes[k] = fitted + math.log(factor)
                 trial = replace(leaves, kind=kinds, log_size=sizes, shape=shapes)
                 found = float(misfit(figure, draw_leaves(trial, poses, renderer)).mean())
                 if found < now - gain:

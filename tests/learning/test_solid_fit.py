@@ -19,6 +19,7 @@ from compvis.learning.solid_fit import (
     first_poses,
     improve,
     misfit,
+    try_kinds,
 )
 from compvis.learning.solid_groups import group_pictures
 from compvis.learning.solid_templates import align_parts
@@ -151,6 +152,22 @@ def test_a_part_that_explains_nothing_is_dropped_and_others_are_kept():
     )  # the second lies inside the first
     kept = drop_parts(leaves, first_poses(VIEWS), figure, SolidRenderer(softness=0.6), cost=1.5)
     assert kept.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(("kind", "factor", "shape"), [(1, 0.8, (1.0, 1.0)), (2, 0.87, (0.0, 0.0))])
+def test_every_kind_is_tried_at_the_size_of_the_leaf_and_the_best_is_taken(kind, factor, shape):
+    round_one = leaves_of([[0.0, 0.0, 0.0]], [(0.5, 0.8, 0.5)])
+    truth = replace(
+        round_one,
+        kind=torch.tensor([kind]),
+        log_size=round_one.log_size + math.log(factor),
+        shape=torch.tensor([shape]),
+    )
+    found = try_kinds(round_one, first_poses(VIEWS), figures_of(truth), SolidRenderer(softness=0.5), 0.1)
+    assert found.kind.item() == kind
+    torch.testing.assert_close(found.log_size, truth.log_size)
+    kept = try_kinds(round_one, first_poses(VIEWS), figures_of(round_one), SolidRenderer(softness=0.5), 0.1)
+    assert kept.kind.item() == 0
 
 
 def template(centre, present):
