@@ -72,7 +72,7 @@ def main(cfg: DictConfig) -> None:
                     "label": scenes.label(subject),
                     "strategy": strategy,
                     "clean_correct": bool(clean["correct"]),
-                    **asdict(found),
+                    **{name: value for name, value in asdict(found).items() if name != "misread"},
                 })  # fmt: skip
             with record.time("hazards"):
                 few = subjects[: cfg.hazard_subjects].tolist()

@@ -1,10 +1,11 @@
 """Learning curves of run records: error against images a class, or against any other cost that the records hold."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from compvis.evaluation.records import Result, by_draw, group_results
+from compvis.evaluation.records import Result, asked_of, by_draw, draw_of, group_results
 from compvis.evaluation.scaling import LearningCurve
 
 
@@ -19,20 +20,27 @@ def images_a_class(result: Result) -> int | None:
 def comparable_runs(
     results: Sequence[Result], spent: Callable[[Result], float | None] = images_a_class
 ) -> dict[str, list[Result]]:
-    """Runs that answered test images as they are, by data set and what else sets runs apart; see `learning_curves`."""
+    """Runs that answered test images as they are, by data set and what else sets runs apart; see `learning_curves`.
+
+    One that asked about shifted images too counts where no run of its draw asked about plain ones alone.
+    """
     groups: dict[str, list[Result]] = {}
-    for run in results:
-        plain = "accuracy" in run.metrics and run.choice("shift.name") in (None, "none")
-        if plain and spent(run) is not None and images_a_class(run) is not None:
-            groups.setdefault(_setting(run), []).append(run)
+    taken: set[tuple[Any, ...]] = set()
+    for run in sorted(results, key=lambda run: run.choice("shift.name") not in (None, "none")):
+        if "accuracy" not in run.metrics or spent(run) is None or images_a_class(run) is None:
+            continue
+        draw = (_setting(run), run.choice("model_name"), images_a_class(run), draw_of(run))
+        if run.choice("shift.name") not in (None, "none") and draw in taken:
+            continue
+        taken.add(draw)
+        groups.setdefault(draw[0], []).append(run)
     return groups
 
 
 def learning_curves(
     results: Sequence[Result], spent: Callable[[Result], float | None] = images_a_class
 ) -> dict[str, list[LearningCurve]]:
-    """Curves by data set, a curve a model, of runs on test images as they are; runs that ask about shifted ones too
-    are left out.
+    """Curves by data set, a curve a model, of runs on test images as they are.
 
     Args:
         spent: what stands on the x axis; runs of one number of images are one point, at the mean of what they
@@ -42,7 +50,7 @@ def learning_curves(
         By data set (with what else sets its runs apart); models with one size have a curve of one point.
 
     Raises:
-        ValueError: two runs of one model, setting and draw.
+        ValueError: two runs of one model, setting and draw that disagree.
     """
     curves: dict[str, list[LearningCurve]] = {}
     for setting, runs in comparable_runs(results, spent).items():
@@ -69,14 +77,13 @@ def learning_curves(
 
 
 def _setting(run: Result) -> str:
-    named = [str(run.choice("data.name"))]
+    named = [asked_of(run)]
     of_objects, posed, masks = (run.choice(key) for key in ("objects", "viewpoints", "masks"))
-    bands, most = (run.choice("band"), run.choice("test_band")), run.choice("max_test")
+    bands = run.choice("band"), run.choice("test_band")
     named += [] if bands in ((None, None), ("all", "all")) else ["views {} to {}".format(*bands)]
     named += [] if masks is None else [f"masks {masks}"]
     named += [] if of_objects is None else [f"{of_objects} object" + ("s" if of_objects > 1 else "")]
     named += [] if posed in (None, "always") else [f"viewpoints {posed}"]
-    named += [] if most is None else [f"at most {most} images asked"]
     return ", ".join(named)
 
 

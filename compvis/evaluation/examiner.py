@@ -43,8 +43,9 @@ class Examination:
     Attributes:
         renders: pictures drawn. wrong: how many were answered wrong, refused ones among them.
         first_failure: number of the first wrong one, from 1; None where the answer survived.
-        worst_margin, worst_values, worst_predicted: of the worst answer.
+        worst_margin, worst_values, worst_predicted: of the worst answer; a refused image is as wrong as can be.
         refused: images that the model refused.
+        misread: values of the worst image that was answered, and answered wrong; None where there was none.
     """
 
     renders: int
@@ -54,6 +55,7 @@ class Examination:
     worst_values: dict[str, float]
     worst_predicted: Any
     refused: int
+    misread: dict[str, float] | None
 
 
 def examine(
@@ -84,6 +86,7 @@ def examine(
     renders = wrong = refused = 0
     first: int | None = None
     worst: tuple[float, dict[str, float], Any] = (np.inf, {}, None)
+    misread: tuple[float, dict[str, float] | None] = (np.inf, None)
     while renders < budget and not (stop and first is not None):
         points = searcher.ask()[: budget - renders]
         values = [space.values(point) for point in points]
@@ -96,10 +99,13 @@ def examine(
         wrong += sum(not row["correct"] for row in rows)
         refused += sum(row["failure"] is not None for row in rows)
         renders += len(rows)
+        for margin, one, row in zip(margins.tolist(), values, rows, strict=True):
+            if not row["correct"] and row["failure"] is None and margin < misread[0]:
+                misread = (margin, one)
         lowest = int(margins.argmin())
         if margins[lowest] < worst[0]:
             worst = (float(margins[lowest]), values[lowest], rows[lowest]["predicted"])
-    return Examination(renders, wrong, first, *worst, refused)
+    return Examination(renders, wrong, first, *worst, refused, misread[1])
 
 
 def judge_scenes(

@@ -88,12 +88,11 @@ def run_feedback(
         for subject in part.tolist():
             examined = examine(judge, source, subject, "cmaes", budget, seed, free)
             renders += examined.renders
-            # A scene that the model cannot read fails it, and teaches it nothing.
-            if examined.first_failure is None or examined.worst_predicted is None:
+            if examined.misread is None:  # a scene that the model cannot even read teaches it nothing
                 continue
             generator = np.random.default_rng([seed, 17, subject])
             drawn = space.values(generator.random(len(space)))
-            found.append((subject, examined.worst_values if feed == "failures" else drawn))
+            found.append((subject, examined.misread if feed == "failures" else drawn))
         how = "none"
         seconds = 0.0
         if found:

@@ -125,22 +125,33 @@ def accuracy_interval(results: Sequence[Result]) -> Interval:
     return replace(interval, low=max(interval.low, 0.0), high=min(interval.high, 1.0))
 
 
+def draw_of(run: Result) -> int:
+    """Number of what a run learned from: of its seed, and of its fold where there are folds."""
+    fold = run.choice("data.fold") if run.choice("fold") is None else run.choice("fold")
+    return run.seed + (0 if fold is None else (int(fold) + 1) * _FOLD)
+
+
 def by_draw(runs: Iterable[Result]) -> dict[int, Result]:
-    """Runs of one model and setting by what they learned from: their seed, and their fold where there are folds.
+    """Runs of one model and setting by what they learned from; a run that was made twice counts once.
 
     Raises:
-        ValueError: two runs of one draw; one of them would be dropped.
+        ValueError: two runs of one draw with other accuracies; one of them would be dropped.
     """
     found: dict[int, Result] = {}
     for run in runs:
-        fold = run.choice("data.fold") if run.choice("fold") is None else run.choice("fold")
-        other = found.setdefault(run.seed + (0 if fold is None else (int(fold) + 1) * _FOLD), run)
-        if other is not run:
+        other = found.setdefault(draw_of(run), run)
+        if other.metrics.get("accuracy") != run.metrics.get("accuracy"):
             raise ValueError(
                 f"{other.path} and {run.path} are two runs of one model, setting and draw: name a folder that holds "
                 "one of them."
             )
     return found
+
+
+def asked_of(run: Result) -> str:
+    """The data set, and how much of it was asked about where that was limited."""
+    most = run.choice("max_test")
+    return f"{run.choice('data.name')}" + ("" if most is None else f", at most {most} asked")
 
 
 def compare_models(results: Iterable[Result], first: str, second: str, metric: str) -> Comparison:

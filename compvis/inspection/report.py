@@ -4,16 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from compvis.evaluation.records import Result, compare_models, group_results
+from compvis.evaluation.records import Result, asked_of, compare_models, draw_of, group_results
 from compvis.inspection.figures import Anchor, efficiency_figure, one_shot_figure, save_figure
 from compvis.inspection.parts import COLUMNS as PART_COLUMNS
 from compvis.inspection.parts import parts_cells, parts_figure
+from compvis.inspection.study.contract import grammar_among
 from compvis.inspection.table import ComparisonRow, compare_rows, markdown, markdown_table
 from compvis.inspection.viewpoints import VIEWPOINT_COLUMNS, viewpoint_cells
 from compvis.inspection.views import COLUMNS, conditions_figure, view_cells, views_figure
 
 # Whose answers to plain images these figures and tables are about; other experiments have the report of the study.
 _JUDGED = ("quickstart", "one_shot", "sample_efficiency")
+_APART = (
+    "data.name",
+    "max_test",
+    "name",
+)  # of the experiment; runs that differ in these were not asked the same
 
 
 @dataclass(frozen=True)
@@ -60,12 +66,16 @@ def draw_report(
         files.append(_write(into / "viewpoints.md", markdown(VIEWPOINT_COLUMNS, viewpoint_cells(posed))))
     if not judged:
         return Report((), tuple(files))
-    for (data,), runs in group_results(judged, ["data.name"]).items():
+    for (data, most, experiment), runs in group_results(judged, list(_APART)).items():
         sized = [run for run in runs if run.choice("size.per_class") is not None]
         episodes = [run for run in runs if run.choice("size.per_class") is None]
         if sized:
             figure = efficiency_figure(sized, f"{data}, {sized[0].metrics['trials']} test images")
-            files.append(save_figure(figure, into / f"efficiency-{data}.png"))
+            name = f"efficiency-{data}" + ("" if most is None else f"-{most}")
+            path = into / f"{name}.png"
+            files.append(
+                save_figure(figure, path if path not in files else into / f"{name}-{experiment}.png")
+            )
         if episodes:
             beside = anchors if data == "omniglot_official" else ()
             figure = one_shot_figure(episodes, beside, f"{data}: 20-way one-shot")
@@ -113,20 +123,23 @@ def _draw_parts(results: Sequence[Result], into: Path) -> list[Path]:
 
 def _differences(results: Sequence[Result], reference: str) -> list[tuple[str, ...]]:
     lines = []
-    for (data, size), runs in group_results(results, ["data.name", "size.per_class"]).items():
-        seeds = {
-            model: {run.seed for run in own} for (model,), own in group_results(runs, ["model_name"]).items()
+    for (*_, size), runs in group_results(results, [*_APART, "size.per_class"]).items():
+        data = asked_of(runs[0])
+        draws = {
+            str(model): {draw_of(run) for run in own}
+            for (model,), own in group_results(runs, ["model_name"]).items()
         }
-        for model in seeds:
-            if model == reference or len(seeds[model] & seeds.get(reference, set())) < 2:
+        grammar = grammar_among(draws, reference)
+        for model in draws:
+            if grammar is None or model == grammar or len(draws[model] & draws[grammar]) < 2:
                 continue
-            comparison = compare_models(runs, reference, model, "accuracy")
+            comparison = compare_models(runs, grammar, model, "accuracy")
             difference = comparison.difference
             lines.append(
                 (
                     data,
                     "" if size is None else str(size),
-                    f"{reference} - {model}",
+                    f"{grammar} - {model}",
                     f"{100 * difference.estimate:+.2f}",
                     f"{100 * difference.low:+.2f} to {100 * difference.high:+.2f}",
                     str(comparison.pairs),

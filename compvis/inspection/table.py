@@ -8,7 +8,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from compvis.evaluation.records import Result, accuracy_interval, group_results
+from compvis.evaluation.records import Result, accuracy_interval, asked_of, group_results
 from compvis.evaluation.statistics import Interval
 
 COLUMNS = (
@@ -63,15 +63,14 @@ class ComparisonRow:
 def compare_rows(results: Sequence[Result]) -> list[ComparisonRow]:
     """A row per data set, training size and model; within a size the most accurate first."""
     rows = []
-    for (data, per_class, model), runs in group_results(
-        results, ["data.name", "size.per_class", "model_name"]
-    ).items():
+    keys = ["data.name", "max_test", "name", "size.per_class", "model_name"]
+    for (*_, per_class, model), runs in group_results(results, keys).items():
         timed = [
             run for run in runs if run.choice("device") in (None, "cpu")
         ] or runs  # devices are not mixed
         rows.append(
             ComparisonRow(
-                data,
+                asked_of(runs[0]),
                 model,
                 per_class,
                 accuracy_interval(runs),

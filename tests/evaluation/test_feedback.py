@@ -9,6 +9,7 @@ from fakes_of_study import Shy
 
 from compvis.data.check import InputError
 from compvis.data.scene_source import InkScenes
+from compvis.evaluation.examiner import examine
 from compvis.evaluation.explosion import choose_subjects, run_scenes, summarise_scenes
 from compvis.evaluation.feedback import draw_lesson, run_feedback, summarise_feedback
 
@@ -89,3 +90,18 @@ def test_a_scene_that_the_model_cannot_read_joins_no_lesson(source):
     rounds = list(run_feedback(Blind, lesson, [4, 5], source, tests, 1, 6, "failures", 0, False))
     assert [row["added"] for row in rounds] == [0, 0]
     assert rounds[1]["renders"] > 0
+
+
+def test_what_was_misread_is_taught_though_another_scene_could_not_be_read(source):
+    def judge(images, labels, masks):
+        """Refuses every second picture, gets the others wrong."""
+        rows = [
+            {"correct": False, "margin": None, "predicted": None, "failure": "no"},
+            {"correct": False, "margin": -0.5, "predicted": 1, "failure": None},
+        ]
+        return [rows[place % 2] for place in range(len(images))]
+
+    found = examine(judge, source, 0, "cmaes", 8)
+    assert found.worst_predicted is None
+    assert set(found.misread) == set(source.space.names)
+    assert examine(judge, source, 0, "cmaes", 1).misread is None

@@ -93,11 +93,13 @@ def test_draws_are_seeds_and_folds_and_no_run_is_dropped(folder):
     other = replace(run, seed=run.seed + 1)
     assert len(by_draw([run, other, *folds])) == 4
     assert len(by_draw([run, replace(run, config=run.config | {"data": {"fold": 0}})])) == 2
+    assert list(by_draw([run, replace(run)]).values()) == [run]  # made twice, counted once
+    unlike = replace(run, metrics={"accuracy": 0.123})
     with pytest.raises(ValueError, match=r"json are two runs of one model, setting and draw"):
-        by_draw([run, replace(run)])
+        by_draw([run, unlike])
     results = [r for r in load_results(folder) if r.choice("size.per_class") == 1]
     with pytest.raises(ValueError, match="two runs of one model"):
-        compare_models([*results, replace(results[0])], "grammar", "cnn", "accuracy")
+        compare_models([*results, unlike], "grammar", "cnn", "accuracy")
 
 
 def test_lists_in_a_config_group_too(folder):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from compvis.evaluation.curves import comparable_runs
 from compvis.evaluation.records import Result
 from compvis.inspection.study.claims import beats_baselines, calibrated, loses_less, survives
 from compvis.inspection.study.runs import failures_section
@@ -79,6 +80,36 @@ def test_a_baseline_without_common_draws_hides_no_other():
         beats_baselines([*runs, run("cnn", 0, 0.5)], "grammar")
 
 
+def test_variants_are_compared_with_plain_baselines_and_those_of_their_tag():
+    def tagged(one: Result, tag: str) -> Result:
+        return replace(one, config=one.config | {"tag": tag})
+
+    runs = [run("grammar", seed, 0.8 + 0.01 * seed) for seed in range(4)]
+    runs += [run("cnn", seed, 0.7) for seed in range(4)]
+    runs += [tagged(run("cnn", seed, 0.99), "-told") for seed in range(4)]
+    (verdict,) = beats_baselines(runs, "grammar")
+    assert verdict.measured.startswith("grammar - cnn: ")
+    runs += [tagged(one, "-told") for one in runs[:4]]
+    verdicts = beats_baselines(runs, "grammar")
+    assert [one.measured.split(":")[0] for one in verdicts] == [
+        "grammar - cnn",
+        "grammar (told) - cnn (told)",
+    ]
+    alone = [tagged(one, "-told") for one in runs[:8]]
+    (verdict,) = beats_baselines(alone, "grammar")
+    assert verdict.measured.startswith("grammar (told) - cnn (told): ")
+
+
+def test_runs_on_shifted_images_answer_for_plain_ones_where_no_other_does():
+    runs = [posed(model, fold, 0.8) for model in ("grammar_solids", "cnn_photo") for fold in range(3)]
+    shifted = [
+        replace(one, config=one.config | {"shift": {"name": "occlusion"}}, metrics={"accuracy": 0.5})
+        for one in runs
+    ]
+    kept = comparable_runs([*shifted, *runs[:3]])
+    assert [one.metrics["accuracy"] for own in kept.values() for one in own] == [0.8] * 3 + [0.5] * 3
+
+
 def examined(model: str, seed: int, alive: list[bool]) -> Result:
     config = {"model_name": model, "data": {"name": "mnist"}, "scene_source": {"name": "ink"}}
     rows = [
@@ -102,6 +133,7 @@ def test_the_study_that_reports_is_not_among_what_failed():
     running = replace(run("grammar", 0, 0.5), experiment="study", status="running")
     assert failures_section([running]) is None
     assert failures_section([replace(running, experiment="examiner")]) is not None
+    assert failures_section([replace(running, status="failed", error="no data")]) is not None
 
 
 def posed(model: str, fold: int, accuracy: float, views: int = 1, test_band: str = "all") -> Result:

@@ -55,3 +55,27 @@ def test_folds_are_pooled_and_conditions_kept_apart(tmp_path):
     assert draw_report([first, second, *others], tmp_path, "grammar").files == report.files
     with pytest.raises(ValueError, match=r"report\.py"):
         draw_report(others, tmp_path, "grammar")
+
+
+def test_experiments_and_test_sets_are_told_apart(tmp_path):
+    metrics = {"trials": 9, "errors": 3, "failures": 0, "seconds_per_image": 1.0, "fit_seconds": 1.0}
+    config = {"data": {"name": "digits"}, "size": {"per_class": 1}}
+    results = [
+        Result(experiment, f"{model}-{seed}", "finished", seed,
+               {**config, "name": experiment, "model_name": model, "max_test": most},
+               {**metrics, "accuracy": accuracy}, [], {}, Path(f"{experiment}{most}"))
+        for experiment, most, accuracy in (("quickstart", None, 0.5), ("sample_efficiency", None, 0.6),
+                                           ("sample_efficiency", 40, 0.7))
+        for model in ("grammar", "cnn")
+        for seed in range(2)
+    ]  # fmt: skip
+    report = draw_report(results, tmp_path, "grammar")
+    names = {path.name for path in report.files}
+    assert {
+        "efficiency-digits.png",
+        "efficiency-digits-sample_efficiency.png",
+        "efficiency-digits-40.png",
+    } < names
+    assert [row.runs for row in report.rows] == [2] * 6
+    assert (tmp_path / "differences.md").read_text().count("grammar - cnn") == 3
+    assert "digits, at most 40 asked" in (tmp_path / "comparison.md").read_text()

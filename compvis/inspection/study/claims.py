@@ -11,7 +11,7 @@ from compvis.evaluation.curves import comparable_runs, images_a_class, learning_
 from compvis.evaluation.records import Result, by_draw, group_results
 from compvis.evaluation.statistics import Interval, paired_difference
 from compvis.evaluation.views import object_difference
-from compvis.inspection.study.contract import Section, baselines_among, grammars_among, shown_number, table
+from compvis.inspection.study.contract import Section, grammars_among, rivals_among, shown_number, table
 from compvis.inspection.study.shifts import SETTING as SHIFTED
 from compvis.inspection.study.shifts import mean_losses
 from compvis.inspection.study.worst_case import SETTING as EXAMINED
@@ -100,8 +100,8 @@ def calibrated(results: Sequence[Result], reference: str) -> list[Verdict]:
         where = f"{data}, masks {masks}, {size} a class" + (
             "" if asked is None else f", at most {asked} asked"
         )
-        best = min(baselines_among(risks, reference), key=lambda m: _mean(risks[m]), default=None)
         for grammar in grammars_among(errors, reference):
+            best = min(rivals_among(risks, grammar, reference), key=lambda m: _mean(risks[m]), default=None)
             ece = _mean(errors[grammar])
             shown = f"{grammar} {shown_number(ece)}"
             verdicts.append(Verdict("calibration error at most 0.05", where, shown, ece <= 0.05))
@@ -124,13 +124,12 @@ def loses_less(results: Sequence[Result], reference: str) -> list[Verdict]:
     for (data, masks, asked, size), own in group_results(runs, [*SHIFTED, "size.per_class"]).items():
         losses = {model: lost for model, lost in mean_losses(own).items() if "mean" in lost}
         clean = _by_model(own, lambda run: run.metrics["accuracy"] - run.metrics["chance"])
-        shifted = {
-            model: {"mean": _mean(clean[model]) * (1 - lost["mean"])} for model, lost in losses.items()
-        }
-        strongest = _strongest(shifted, reference)
-        if strongest is None:
-            continue
+        shifted = {model: _mean(clean[model]) * (1 - lost["mean"]) for model, lost in losses.items()}
         for grammar in grammars_among(losses, reference):
+            rivals = rivals_among(shifted, grammar, reference)
+            strongest = max(rivals, key=lambda model: shifted[model], default=None)
+            if strongest is None:
+                continue
             mine, theirs = losses[grammar]["mean"], losses[strongest]["mean"]
             verdicts.append(
                 Verdict(
@@ -150,10 +149,12 @@ def survives(results: Sequence[Result], reference: str) -> list[Verdict]:
     for setting, own in group_results(runs, list(EXAMINED)).items():
         where, found = shown_setting(setting), survival(own, "cmaes")
         shares = {model: float(np.mean(list(alive.values()))) for model, alive in found.items()}
-        best = max(baselines_among(shares, reference), key=lambda model: shares[model], default=None)
         for grammar in grammars_among(found, reference):
+            best = max(
+                rivals_among(shares, grammar, reference), key=lambda model: shares[model], default=None
+            )
             if best is None:
-                break
+                continue
             common = sorted(found[grammar].keys() & found[best].keys())
             if (count := len(common)) >= 2:
                 mine, theirs = (
@@ -200,7 +201,7 @@ def _hardest_rival(
 ) -> tuple[str, Interval, list[str]] | None:
     """The baseline that leaves the grammar the smallest mean difference over common draws, and those without two."""
     differences, unjudged = {}, []
-    for rival in baselines_among(scores, reference):
+    for rival in rivals_among(scores, grammar, reference):
         common = sorted(scores[grammar].keys() & scores[rival].keys())
         if len(common) < 2:
             unjudged.append(rival)
@@ -227,12 +228,6 @@ def _by_model(runs: Sequence[Result], value: Callable[[Result], float]) -> Mappi
         str(model): {run.run_id: value(run) for run in own}
         for (model,), own in group_results(runs, ["model_name"]).items()
     }
-
-
-def _strongest(scores: Mapping[str, Mapping[Any, float]], reference: str) -> str | None:
-    """The baseline with the largest mean; None where there is none."""
-    baselines = baselines_among(scores, reference)
-    return max(baselines, key=lambda model: _mean(scores[model]), default=None)
 
 
 def _mean(values: Mapping[Any, float]) -> float:

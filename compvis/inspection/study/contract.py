@@ -36,8 +36,7 @@ class Section:
 
 def grammar_among(models: Collection[str], reference: str) -> str | None:
     """The reference, or that of another domain (``grammar_solids``) where the reference did not run."""
-    others = sorted(model for model in models if model.startswith(f"{reference}_"))
-    return reference if reference in models else next(iter(others), None)
+    return next(iter(grammars_among(models, reference)), None)
 
 
 def grammars_among(models: Collection[str], reference: str) -> list[str]:
@@ -50,6 +49,16 @@ def baselines_among(models: Collection[str], reference: str) -> list[str]:
     """Every model that is no grammar."""
     grammars = grammars_among(models, reference)
     return sorted(model for model in models if model not in grammars)
+
+
+def rivals_among(models: Collection[str], grammar: str, reference: str) -> list[str]:
+    """The baselines that a grammar is compared with: those without a tag, and those of its own."""
+    tag = grammar[grammar.index(" (") :] if " (" in grammar else ""
+    return [
+        model
+        for model in baselines_among(models, reference)
+        if " (" not in model or (tag and model.endswith(tag))
+    ]
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

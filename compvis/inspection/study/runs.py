@@ -35,7 +35,8 @@ def failures_section(results: Sequence[Result]) -> Section | None:
     unfinished = [
         (run.experiment, run.run_id, run.status, str(run.error or "")[:200])
         for run in results
-        if run.status != "finished" and run.experiment != "study"  # it is still running when it reports
+        if run.status != "finished"
+        and (run.experiment, run.status) != ("study", "running")  # it is still running when it reports
     ]
     refused = []
     for run in results:
