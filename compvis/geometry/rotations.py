@@ -36,7 +36,7 @@ def to_axis_angle(rotation: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3"]:
 
 
 def from_quaternion(quaternion: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b 3 3"]:
-    """Rotation of a quaternion (w, x, y, z) of any length but zero."""
+    """Rotation of a quaternion (w, x, y, z) of any length above 1e-6."""
     squared = quaternion.square().sum(-1, keepdim=True)
     w, vector = (quaternion / squared.clamp_min(_TINY).sqrt()).split([1, 3], dim=-1)
     cross = skew(vector)

@@ -67,4 +67,4 @@ class SolidProgram:
         if self.choice is None or site not in ("object/category", "object/alternative"):
             return pyro.sample(site, density)
         chosen = torch.tensor(self.choice[0] if site == "object/category" else self.choice[1])
-        return pyro.sample(site, density, obs=chosen)
+        return pyro.sample(site, density, obs=chosen) if am_i_wrapped() else chosen

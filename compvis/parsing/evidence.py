@@ -112,7 +112,7 @@ def background_evidence(
 def power_mean(log_values: np.ndarray, temperature: float) -> np.ndarray:
     """Log of the power mean over the last axis: ``T log mean exp(x / T)``.
 
-    T = 1 is the log of the mean, which a handful of lucky comparisons dominates; T = infinity is the mean of the
+    T = 1 is the log of the mean, which a handful of lucky comparisons dominates; as T grows it tends to the mean of the
     logs, a lower bound of it (Jensen) with far less variance.
     """
     count = log_values.shape[-1]

@@ -8,12 +8,13 @@ of the image is drawn from
                        + e / area / pi N(v; 0, S_v^2)
 
 with ``Phi z`` the additive deformation of :mod:`compvis.grammar.deformation` (z standard normal), ``w`` the share of
-the deformed stroke's length, M a von Mises density of twice the angle and e the share of ink that the template cannot
-explain. The width tells a loop that ran together from a single stroke. z is found by expectation-maximisation with
-closed-form steps while s is annealed (deterministic annealing as in Chui & Rangarajan, "A new point matching algorithm
-for non-rigid registration", CVIU 89, 2003; closed-form M-step as in Myronenko & Song, "Point set registration:
-coherent point drift", PAMI 2010); the assignment averages the two one-way posteriors, so that template ink that
-explains nothing pulls too. Annealing may start from turned templates: the best end is kept.
+the deformed stroke's length, M a von Mises density of twice the angle (on dots, which have no direction, its constant
+alone, so that they weigh 1 / I0 of the sharpness) and e the share of ink that the template cannot explain. The width
+tells a loop that ran together from a single stroke. z is found by expectation-maximisation with closed-form steps
+while s is annealed (deterministic annealing as in Chui & Rangarajan, "A new point matching algorithm for non-rigid
+registration", CVIU 89, 2003; closed-form M-step as in Myronenko & Song, "Point set registration: coherent point
+drift", PAMI 2010); the assignment averages the two one-way posteriors, so that template ink that explains nothing
+pulls too. Annealing may start from turned templates: the best end is kept.
 """
 
 import math
@@ -65,6 +66,9 @@ class MatchSettings:
                 raise ValueError(
                     f"MatchSettings.{field.name} must be a finite number above 0, not {value!r}."
                 )
+        for name in ("points", "modes", "steps"):
+            if getattr(self, name) != int(getattr(self, name)):
+                raise ValueError(f"MatchSettings.{name} must be a whole number, not {getattr(self, name)!r}.")
         if self.outlier >= 1:
             raise ValueError(f"MatchSettings.outlier is a share and must be below 1, not {self.outlier}.")
         if self.coarsest < self.noise:

@@ -137,7 +137,7 @@ def _drop_specks(mask: np.ndarray) -> np.ndarray:
     """Remove components far smaller than the largest: single noisy pixels, not the dots of an i."""
     labels = np.asarray(label(mask, connectivity=2))
     area = np.bincount(labels.ravel())[1:]
-    if len(area) == 1:
+    if len(area) <= 1:
         return mask
     keep = area >= max(2, 0.01 * area.max())
     return np.concatenate([[False], keep])[labels]

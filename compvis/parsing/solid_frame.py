@@ -59,15 +59,11 @@ class FrameSettings:
         """Factors of the frame's side and turns to add, degrees, in rounds: far ones twice, then ever nearer ones."""
         far = [(self.zoom**k, 0.0) for k in range(-self.zooms, self.zooms + 1) if k]
         far += [(1.0, self.roll * k) for k in range(-self.rolls, self.rolls + 1) if k]
-        near = [
-            [
-                (self.zoom**share, 0.0),
-                (self.zoom**-share, 0.0),
-                (1.0, share * self.roll),
-                (1.0, -share * self.roll),
-            ]
-            for share in (0.5, 0.25)
-        ]
+        near = []
+        for share in (0.5, 0.25):
+            zooms = [(self.zoom**share, 0.0), (self.zoom**-share, 0.0)] if self.zooms else []
+            rolls = [(1.0, share * self.roll), (1.0, -share * self.roll)] if self.rolls else []
+            near.append(zooms + rolls)
         return [far, far, *near]
 
 

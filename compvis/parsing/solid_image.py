@@ -17,6 +17,7 @@ from compvis.parsing.figure_ground import FigureGroundNet
 SIDE = 48  # working pixels along the frame
 _WINDOW = 0.96  # side of the frame over the larger side of the picture
 _BANDWIDTH = 0.04  # of the background's colours, Lab / 100
+_AT_ONCE = 4_000_000  # comparisons of a pixel with a colour of the rim
 _FIGURE_DENSITY = 2.0  # of a figure's colour, anywhere in Lab / 100
 # From where to where about a mask, in shares of the side, it is told whether something in front touches it.
 _RIM = (0.015, 0.05)
@@ -149,8 +150,10 @@ def view_photographs(
             whole = clear[-1] and not _is_cut(mask)
             views.append(_view(pixels, mask, ground, _box_middle(mask) if whole else None))
         elif surroundings.net is not None:
-            none = np.zeros(lab.shape[:2], np.float32)
-            views.append(_view(pixels, none, none, None))
+            inside = np.ones(
+                lab.shape[:2], np.float32
+            )  # the network's figures go no further than the picture
+            views.append(_view(pixels, inside, 1 - inside, None))
         else:
             figure = tell_figure(lab)
             views.append(_view(pixels, figure, 1 - figure, None))
@@ -158,7 +161,7 @@ def view_photographs(
     seen = SolidViews(*columns, clear=torch.tensor(clear or [False] * len(views)))
     if masks is None and surroundings.net is not None:
         figure, ground = surroundings.net.label(seen.colour)
-        seen = replace(seen, figure=figure, ground=ground)
+        seen = replace(seen, figure=figure * seen.figure, ground=ground * seen.figure)
     return seen
 
 
@@ -167,11 +170,12 @@ def figure_rgb(
 ) -> Float[Tensor, "n 3"]:
     """Mean colour (red, green, blue) of each figure."""
     if masks is None:
-        weight = seen.figure[:, None]
-        small = F.interpolate(pictures, size=weight.shape[2:], mode="area")
-        return (small * weight).sum((2, 3)) / weight.sum((2, 3)).clamp_min(1e-6)
-    weight = masks[:, None].float()
-    return (pictures * weight).sum((2, 3)) / weight.sum((2, 3)).clamp_min(1.0)
+        size = tuple(pictures.shape[2:])
+        shares = [to_image(f.numpy(), seen.select([n]), size, 0.0) for n, f in enumerate(seen.figure)]
+        weight = torch.from_numpy(np.stack(shares))[:, None]
+    else:
+        weight = masks[:, None].float()
+    return (pictures * weight).sum((2, 3)) / weight.sum((2, 3)).clamp_min(1e-6)
 
 
 def box_middles(coverage: Float[Tensor, "v S S"]) -> Float[Tensor, "v 2"]:
@@ -214,8 +218,12 @@ def tell_figure(lab: Shaped[np.ndarray, "H W 3"]) -> Shaped[np.ndarray, "H W"]:
     rim = np.ones((height, width), bool)
     rim[band:-band, band:-band] = False
     sample = lab[rim][:: max(1, int(rim.sum()) // 200)]
-    squared = ((lab[:, :, None] - sample) ** 2).sum(-1) / _BANDWIDTH**2
-    background = np.exp(-0.5 * squared).mean(-1) / (2 * np.pi * _BANDWIDTH**2) ** 1.5
+    rows = max(1, _AT_ONCE // (width * len(sample)))
+    parts = []
+    for start in range(0, height, rows):
+        squared = ((lab[start : start + rows, :, None] - sample) ** 2).sum(-1) / _BANDWIDTH**2
+        parts.append(np.exp(-0.5 * squared).mean(-1))
+    background = np.concatenate(parts) / (2 * np.pi * _BANDWIDTH**2) ** 1.5
     y, x = np.mgrid[:height, :width]
     far = ((2 * (x + 0.5) / width - 1) ** 2 + (2 * (y + 0.5) / height - 1) ** 2) / 2
     prior = 0.7 * np.exp(-2.0 * far)
@@ -240,16 +248,16 @@ def _view(
         middle = np.array([width / 2, height / 2])
     step = side / SIDE
     places = (torch.arange(SIDE) + 0.5) * step - side / 2
-    x = (places + float(middle[0])) / width * 2 - 1
-    y = (places + float(middle[1])) / height * 2 - 1
-    grid = torch.stack([x.expand(SIDE, SIDE), y[:, None].expand(SIDE, SIDE)], -1)[None].float()
+    grid = _grid(places, middle, (width, height), 0)
     told = torch.from_numpy(np.stack([figure, ground]).astype(np.float32))[None]
     colour = lab.permute(2, 0, 1)[None]
     both = torch.cat([told, told[:, :1] * colour, colour], 1)
     reduce = max(1, round(step))
     if reduce > 1:
         both = F.avg_pool2d(both, reduce, 1, reduce // 2, count_include_pad=False)
-    seen = F.grid_sample(both, grid, align_corners=False, padding_mode="border")[0]
+    # An even window's means lie between the pixels, and are one more.
+    means = _grid(places, middle, (width, height), both.shape[-1] - width)
+    seen = F.grid_sample(both, means, align_corners=False, padding_mode="border")[0]
     inside = F.grid_sample(torch.ones(1, 1, height, width), grid, align_corners=False)[0, 0] > 0.5
     shares = (seen[:2] * inside).clamp(0, 1)
     colour = torch.where(seen[0] > 1e-3, seen[2:5] / seen[0].clamp_min(1e-3), seen[5:])
@@ -262,6 +270,15 @@ def _view(
         torch.tensor(0.0),
         torch.tensor(whole),
     )
+
+
+def _grid(places: Tensor, middle: np.ndarray, size: tuple[int, int], more: int) -> Float[Tensor, "1 S S 2"]:
+    """Where ``grid_sample`` finds places of a picture of ``size`` (x, y) among ``more`` samples along each side."""
+    x, y = (
+        (places + float(at) + more / 2) / (length + more) * 2 - 1
+        for at, length in zip(middle, size, strict=True)
+    )
+    return torch.stack([x.expand(SIDE, SIDE), y[:, None].expand(SIDE, SIDE)], -1)[None].float()
 
 
 def _in_the_clear(mask: Shaped[np.ndarray, "H W"], ground: Shaped[np.ndarray, "H W"]) -> bool:

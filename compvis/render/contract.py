@@ -1,6 +1,7 @@
 """What every renderer takes and returns."""
 
 from dataclasses import dataclass
+from math import hypot, isfinite
 from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
@@ -70,3 +71,20 @@ class SceneRenderer(Protocol):
     """
 
     def __call__(self, solids: Any, camera: Any, size: tuple[int, int]) -> SolidRendering: ...
+
+
+def check_look(look: Any) -> None:
+    """Raise ValueError where a setting that renderers of solids share is out of range."""
+    if not look.softness > 0:
+        raise ValueError(f"softness must be a positive number of pixels; got {look.softness}")
+    if not 0 <= look.ambient <= 1:
+        raise ValueError(f"ambient must lie in [0, 1]; got {look.ambient}")
+    length = hypot(*look.light)
+    if len(look.light) != 3 or not (isfinite(length) and length > 0):
+        raise ValueError(f"light must be three numbers, not all zero; got {look.light}")
+    if look.segments < 8:
+        raise ValueError(f"segments must be at least 8; got {look.segments}")
+    if not look.nearest > 0:
+        raise ValueError(f"nearest must be above zero; got {look.nearest}")
+    if not 0 < look.owner_threshold <= 1:
+        raise ValueError(f"owner_threshold must lie in (0, 1]; got {look.owner_threshold}")

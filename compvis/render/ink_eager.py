@@ -116,7 +116,7 @@ def draw_eager(
     coverage = draw(coverage_winner)
     ink_owner = ink_winner // (p - 1)
     ink = draw(ink_winner) * _take(darkness, ink_owner)
-    owner = torch.where(coverage >= owner_threshold, ink_owner, -1)
+    owner = torch.where((coverage >= owner_threshold) & (ink > 0), ink_owner, -1)
     return (
         coverage.view(h, rows, columns),
         ink.view(h, rows, columns),

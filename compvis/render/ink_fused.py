@@ -93,8 +93,8 @@ def _draw(first, last, strokes, softness, threshold, out):
                         ink_winner[h, i, j] = nearest_piece[i, j]
         for i in range(rows):
             for j in range(columns):
-                if coverage[h, i, j] >= threshold:
-                    owner[h, i, j] = max(ink_winner[h, i, j], 0) // pieces
+                if coverage[h, i, j] >= threshold and ink[h, i, j] > 0:
+                    owner[h, i, j] = ink_winner[h, i, j] // pieces
 
 
 @_compile

@@ -16,7 +16,7 @@ from scipy.spatial import ConvexHull
 from torch import Tensor
 
 from compvis.geometry.cameras import Camera, PerspectiveCamera
-from compvis.render.contract import SolidRendering
+from compvis.render.contract import SolidRendering, check_look
 from compvis.render.solids import Solids
 from compvis.render.solids_eager import blend
 from compvis.render.solids_footprint import before_the_camera
@@ -56,12 +56,7 @@ class PyTorch3DRenderer:
     owner_threshold: float = 0.5
 
     def __post_init__(self) -> None:
-        if not self.softness > 0:
-            raise ValueError(f"softness must be a positive number of pixels; got {self.softness}")
-        if not 0 <= self.ambient <= 1:
-            raise ValueError(f"ambient must lie in [0, 1]; got {self.ambient}")
-        if self.segments < 8:
-            raise ValueError(f"segments must be at least 8; got {self.segments}")
+        check_look(self)
 
     def with_softness(self, softness: float) -> "PyTorch3DRenderer":
         """The same renderer with another soft edge, in pixels."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import isfinite, sqrt
 from typing import Literal
 
 import torch
@@ -10,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from compvis.geometry.cameras import Camera
-from compvis.render.contract import SolidRendering
+from compvis.render.contract import SolidRendering, check_look
 from compvis.render.solids import Solids
 from compvis.render.solids_eager import draw_eager
 from compvis.render.solids_footprint import lay_out
@@ -78,19 +77,7 @@ class SolidRenderer:
     backend: Literal["auto", "eager", "fused", "warp"] = "auto"
 
     def __post_init__(self) -> None:
-        if not self.softness > 0:
-            raise ValueError(f"softness must be a positive number of pixels; got {self.softness}")
-        if not 0 <= self.ambient <= 1:
-            raise ValueError(f"ambient must lie in [0, 1]; got {self.ambient}")
-        length = sqrt(sum(v * v for v in self.light))
-        if len(self.light) != 3 or not (isfinite(length) and length > 0):
-            raise ValueError(f"light must be three numbers, not all zero; got {self.light}")
-        if self.segments < 8:
-            raise ValueError(f"segments must be at least 8; got {self.segments}")
-        if not self.nearest > 0:
-            raise ValueError(f"nearest must be above zero; got {self.nearest}")
-        if not 0 < self.owner_threshold <= 1:
-            raise ValueError(f"owner_threshold must lie in (0, 1]; got {self.owner_threshold}")
+        check_look(self)
         if self.backend not in ("auto", "eager", "fused", "warp"):
             raise ValueError(f"backend must be auto, eager, fused or warp; got {self.backend!r}")
 

@@ -53,7 +53,7 @@ def from_dict(record: Any) -> ParseTree:
         )
     try:
         return ParseTree(_node_from_dict(record["root"]), record["name"], record["label"])
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise ValueError(f"This parse tree is incomplete or malformed ({error!r}).") from error
 
 
@@ -73,6 +73,8 @@ def tensor_from_dict(record: Mapping[str, Any]) -> Tensor:
         raise ValueError(f"Unknown tensor type {record['dtype']!r}; known: {list(_DTYPES)}.")
     if len(record["data"]) != math.prod(record["shape"]):
         raise ValueError(f"A tensor of shape {record['shape']} cannot hold {len(record['data'])} numbers.")
+    if not all(math.isfinite(number) for number in record["data"]):
+        raise ValueError("A tensor of a parse tree holds a number that is not finite.")
     return torch.tensor(record["data"], dtype=_DTYPES[record["dtype"]]).reshape(record["shape"])
 
 

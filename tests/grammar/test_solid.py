@@ -63,6 +63,11 @@ def test_the_batched_score_equals_the_pyro_trace(grammar, category, alternative)
     assert float(trace.log_prob_sum()) == pytest.approx(float(expected), abs=1e-4)
 
 
+def test_a_conditioned_program_can_be_called_outside_of_inference(grammar):
+    sites = SolidProgram(grammar, ("cup", "ball")).given(0, 1)().site_values()
+    assert (int(sites["object/category"]), int(sites["object/alternative"])) == (0, 1)
+
+
 def test_observation_enters_as_a_factor(grammar):
     program = SolidProgram(grammar, ("cup", "ball"), observe=lambda _, values: -values.view.square().sum())
     pyro.set_rng_seed(0)

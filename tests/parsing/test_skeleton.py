@@ -75,3 +75,7 @@ def test_hairlines_that_fade_when_enlarged_are_refused_clearly():
     ink[range(3, 11), range(3, 11)] = 0.85
     with pytest.raises(ValueError, match="too thin for a skeleton"):
         skeleton_graph(ink, 0.8)
+    ink = np.zeros((160, 160), np.float32)
+    ink[80, 20:140] = 0.61
+    with pytest.raises(ValueError, match="too thin for a skeleton"):
+        skeleton_graph(ink, 0.6)

@@ -100,3 +100,11 @@ def test_what_nothing_speaks_for_is_not_framed_anew():
 def test_settings_that_cannot_be_used(wrong):
     with pytest.raises(ValueError, match=f"FrameSettings.*{next(iter(wrong))}"):
         FrameSettings(**wrong)
+
+
+def test_without_zooms_or_rolls_there_are_none_in_any_round():
+    sizes, turns = (FrameSettings(**without).changes() for without in ({"rolls": 0}, {"zooms": 0}))
+    assert all(roll == 0 for turn in sizes for _, roll in turn)
+    assert all(zoom == 1 for turn in turns for zoom, _ in turn)
+    assert [len(turn) for turn in sizes] == [8, 8, 2, 2]
+    assert FrameSettings(zooms=0, rolls=0).changes() == [[], [], [], []]

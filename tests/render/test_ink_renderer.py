@@ -190,6 +190,15 @@ def test_the_darker_stroke_owns_a_crossing(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_a_stroke_without_ink_owns_nothing_and_gives_nothing_to_another(backend):
+    strokes = one_stroke([[2.0, 8], [6, 8], [10, 8], [14, 8]], width=3.0, darkness=0.0)
+    rendering = InkRenderer(backend=backend)(strokes, (16, 16))
+    assert rendering.coverage.max() > 0.9
+    assert (rendering.owner == -1).all()
+    assert (ReferenceInkRenderer()(strokes, (16, 16)).owner == -1).all()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_padding_is_invisible_even_when_it_is_not_a_number(backend):
     strokes = random_strokes(q=2)
     padded = InkStrokes(

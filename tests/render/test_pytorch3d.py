@@ -36,7 +36,8 @@ def test_without_pytorch3d_the_message_says_what_to_do():
         PyTorch3DRenderer()(random_solids([Kind.CUBOID], 1), cameras(1, SIDE), (SIDE, SIDE))
 
 
-@pytest.mark.parametrize("changes", [{"softness": 0.0}, {"segments": 3}, {"ambient": 2.0}])
+@pytest.mark.parametrize("changes", [{"softness": 0.0}, {"segments": 3}, {"ambient": 2.0}, {"light": (0.0, 0.0, 0.0)},
+                                     {"nearest": -1.0}, {"owner_threshold": 7.0}])  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(changes):
     with pytest.raises(ValueError, match="must"):
         PyTorch3DRenderer(**changes)

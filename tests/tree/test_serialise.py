@@ -59,6 +59,8 @@ def test_other_types_are_refused():
         (lambda record: record["root"].update(children=[1]), "incomplete"),
         (lambda record: record["root"]["pose"].update(shape=[2, 4]), "cannot hold"),
         (lambda record: record["root"]["pose"].update(dtype="object"), "Unknown tensor type"),
+        (lambda record: record["root"]["pose"].update(shape=[-2, -3]), "incomplete"),
+        (lambda record: record["root"]["pose"]["data"].__setitem__(0, float("nan")), "not finite"),
     ],
 )
 def test_broken_records_give_one_clear_error(change, message):
