@@ -28,7 +28,7 @@ from compvis.evaluation.attacks import (
 from compvis.evaluation.judging import judge_images
 from compvis.evaluation.protocols import build_factory
 from compvis.evaluation.tasks import Task, draw_task
-from compvis.running import resolve_config, start_run
+from compvis.running import derive_seed, resolve_config, start_run
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="attacks")
@@ -41,11 +41,13 @@ def main(cfg: DictConfig) -> None:
             task = draw_task(
                 instantiate(cfg.data.set), *rows, cfg.size.per_class, cfg.seed, cfg.masks, cfg.max_test
             )
+            # A surrogate with the victim's seed could be the victim itself.
+            seeds = (cfg.seed, derive_seed(cfg.seed, "surrogate"))
             victim, surrogate = (
-                task.fit(
-                    build_factory(instantiate(one, _partial_=True, _convert_="all"), cfg.seed, cfg.device)
-                )[0]
-                for one in (cfg.model, cfg.surrogate)
+                task.fit(build_factory(instantiate(one, _partial_=True, _convert_="all"), seed, cfg.device))[
+                    0
+                ]
+                for one, seed in zip((cfg.model, cfg.surrogate), seeds, strict=True)
             )
             done = run.done("row", "levels", "attack")
             todo = [

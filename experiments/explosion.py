@@ -16,7 +16,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from compvis.data.views import ObjectViews
-from compvis.evaluation.explosion import choose_subjects, run_scenes, summarise_scenes
+from compvis.evaluation.explosion import check_apart, choose_subjects, run_scenes, summarise_scenes
 from compvis.evaluation.protocols import build_factory
 from compvis.running import resolve_config, start_run
 
@@ -39,6 +39,7 @@ def main(cfg: DictConfig) -> None:
             asked = test.subjects(test_rows)[: cfg.max_test]
             if cfg.factors:  # else all scenes of a subject are one picture
                 asked = np.resize(asked, cfg.max_test)
+            check_apart(learn, chosen.tolist(), test, asked.tolist())
             photographs = data is None or isinstance(data, ObjectViews)
             factory = build_factory(
                 instantiate(cfg.model, _partial_=True, _convert_="all"), cfg.seed, cfg.device

@@ -16,7 +16,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from compvis.data.views import ObjectViews
-from compvis.evaluation.explosion import choose_subjects
+from compvis.evaluation.explosion import check_apart, choose_subjects
 from compvis.evaluation.feedback import draw_lesson, run_feedback, summarise_feedback
 from compvis.evaluation.protocols import build_factory
 from compvis.running import resolve_config, start_run
@@ -34,9 +34,15 @@ def main(cfg: DictConfig) -> None:
             available = source.subjects(learn_rows)
             chosen = choose_subjects(source, available, cfg.size.per_class, cfg.seed)
             left = np.setdiff1d(available, chosen)
-            more = choose_subjects(source, left if len(left) >= cfg.pool else available, cfg.pool, cfg.seed)
+            if len(left) < cfg.pool:
+                raise ValueError(
+                    f"Only {len(left)} subjects are left that were not learned: choose a pool of at most so many, or "
+                    "learn fewer images (size)."
+                )
+            more = choose_subjects(source, left, cfg.pool, cfg.seed)
             free = list(cfg.free or source.space.names)
             asked = source.subjects(test_rows)[: cfg.max_test].tolist()
+            check_apart(source, [*chosen.tolist(), *more.tolist()], source, asked)
             tests = {
                 "plain": draw_lesson(source, asked, [], 0, "test"),
                 "scenes": draw_lesson(source, asked, free, 0, "test"),

@@ -37,6 +37,7 @@ def main(cfg: DictConfig) -> None:
         )()
         with record.time("fit"):
             model.fit(data.images[rows[:, 0]], data.labels[rows[:, 0]])
+        record.rows = []  # the sheet shows all: an interrupted run starts over
         generated, files = [], []
         run.folder.mkdir(parents=True, exist_ok=True)
         for row in run.progress.track(rows[:, 0], record.run_id):

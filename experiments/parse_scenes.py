@@ -39,6 +39,7 @@ def main(cfg: DictConfig) -> None:
                 model.fit(data.images[learn], data.labels[learn])
             subjects = np.random.default_rng(cfg.seed).permutation(source.subjects(test))[: cfg.shown]
             images, _, labels = source.draw_set(subjects.tolist(), list(cfg.free), cfg.seed)
+            record.rows = []  # pictures are drawn with all parses at hand: an interrupted run starts over
             parses, shown = {}, run.progress.track(subjects.tolist(), record.run_id)
             for subject, image, label in zip(shown, images, labels.tolist(), strict=True):
                 with record.time("parse"):

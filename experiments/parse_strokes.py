@@ -56,10 +56,10 @@ def main(cfg: DictConfig) -> None:
                     "character": int(background.character_id[row]),
                     "strokes": len(truth),
                     "excluded": parses[0].excluded,
-                    "parse": parses[0].ari,
+                    "parse": _scored(parses[0].ari),
                     "parse_count_error": parses[0].count_error,
-                    "best_alternative": max(parse.ari for parse in parses),
-                    **{name: rule.ari for name, rule in rules.items()},
+                    "best_alternative": _scored(max(parse.ari for parse in parses)),
+                    **{name: _scored(rule.ari) for name, rule in rules.items()},
                     **{f"{name}_count_error": rule.count_error for name, rule in rules.items()},
                 }
             )
@@ -69,13 +69,18 @@ def main(cfg: DictConfig) -> None:
 
 
 def summarise(rows: list[dict], methods: list[str], seed: int) -> dict[str, float | list[float]]:
-    """Mean index with its interval and mean absolute error of the number of strokes, by method and group."""
-    metrics: dict[str, float | list[float]] = {"unscored": sum(not np.isfinite(r["parse"]) for r in rows)}
+    """Mean index with its interval and mean absolute error of the number of strokes, by method and group.
+
+    A group of fewer than two characters has no interval and is left out.
+    """
+    metrics: dict[str, float | list[float]] = {"unscored": sum(r["parse"] is None for r in rows)}
     groups = {"all": lambda n: True, "several": lambda n: n > 1, "single": lambda n: n == 1}
     for group, belongs in groups.items():
-        scored = [r for r in rows if belongs(r["strokes"]) and np.isfinite(r["parse"])]
+        scored = [r for r in rows if belongs(r["strokes"]) and r["parse"] is not None]
         characters = sorted({r["character"] for r in scored})
         metrics[f"{group}/drawings"] = len(scored)
+        if len(characters) < 2:
+            continue
         for method in methods:
             values = [np.array([r[method] for r in scored if r["character"] == c]) for c in characters]
             interval = cluster_bootstrap_interval(values, numpy_generator(seed, group, method))
@@ -84,6 +89,11 @@ def summarise(rows: list[dict], methods: list[str], seed: int) -> dict[str, floa
                 errors = [abs(r[f"{method}_count_error"]) for r in scored]
                 metrics[f"{group}/{method}/count_error"] = float(np.mean(errors))
     return metrics
+
+
+def _scored(index: float) -> float | None:
+    """None where no pixel could be counted."""
+    return index if np.isfinite(index) else None
 
 
 if __name__ == "__main__":

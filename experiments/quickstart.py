@@ -68,7 +68,7 @@ def look(cfg: DictConfig) -> Path:
             instantiate(cfg.models.grammar, _partial_=True, _convert_="all"), cfg.seed, cfg.device
         )()
         model.fit(data.images[learn], data.labels[learn])
-        parses = {}
+        parses, run.record.rows = {}, []  # the sheet shows all: an interrupted run starts over
         for row in run.progress.track(test, "parses"):
             parse = parses[f"digit-{row}"] = model.parse(data.images[row])
             run.record.add_row({"row": int(row), "label": int(data.labels[row]), "answer": str(parse.label)})

@@ -32,6 +32,10 @@ _EXPERIMENTS = Path(__file__).parent
 def main(cfg: DictConfig) -> None:
     """Run the pieces of ``cfg.study`` that are not finished, then write the report."""
     config = resolve_config(cfg)
+    if config["seed"]:
+        raise ValueError(
+            "A study's pieces have seeds of their own: change configs/study, or run a piece by itself."
+        )
     pieces = chosen_pieces(config)
     if cfg.dry:
         for piece in pieces:
@@ -90,6 +94,8 @@ def command(piece: dict[str, Any], config: dict[str, Any]) -> list[str]:
     """Arguments of Python for one piece, from the repository's root."""
     folder = f"{config['out']}/{piece['name']}"
     common = [f"out={folder}", "threads=1", f"tracking.mode={config['tracking']['mode']}"]
+    if not config["resume"]:
+        common.append("resume=false")
     if config["device"] != "cpu" and piece["experiment"] != "costs":  # costs are counted on the CPU
         common.append(f"device={config['device']}")
     script = f"experiments/{piece['experiment']}.py"

@@ -77,8 +77,10 @@ def compact_file(name: str, root: Path | str | None) -> Path | None:
 def public_files(files: Sequence[PublicFile], root: Path | str | None) -> list[Path]:
     """Local paths of published files: in `root` where given, else in the cache, fetched when missing.
 
+    Files in `root` are the user's own, who may have made them: what is in them is not compared with what was published.
+
     Raises:
-        DataError: missing from `root`, not to be had from any of its addresses, or of another checksum.
+        DataError: missing from `root`, not to be had from any of its addresses, or of another checksum there.
     """
     if root is None:
         return [_cached(file) for file in files]

@@ -9,6 +9,8 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from compvis.data.backgrounds import Photographs
+from compvis.data.check import InputError
+from compvis.data.contract import LabelledImages
 from compvis.data.factors import Factor, FactorSpace, complete
 from compvis.data.scene_factors import MATERIALS, Light, SceneFactors, SceneSettings, draw_factors
 from compvis.data.scene_objects import load_scene_objects
@@ -24,7 +26,7 @@ class RenderedScenes(SceneSource):
     """Objects of PartNet or IKEA from any direction, in any light, of any material, before any photograph.
 
     Args:
-        data: a data set with the same classes, or None; its rows are not used.
+        data: a data set with the same classes, or None; its rows are not used: all objects are drawn.
         photographs: for backgrounds and textures.
         source, categories: as `compvis.data.scenes.ScenePlan`.
         first, last: numbers of the objects of each category, as that plan draws them; both included.
@@ -33,12 +35,13 @@ class RenderedScenes(SceneSource):
         root: folder of the objects' data; see `compvis.data.folder`.
 
     Raises:
-        InputError, MissingDataError, DataError: as `load_scene_objects`.
+        InputError: a data set of other classes, no object, or as `load_scene_objects`.
+        MissingDataError, DataError: as `load_scene_objects`.
     """
 
     def __init__(
         self,
-        data: object = None,
+        data: LabelledImages | None = None,
         *,
         photographs: Photographs,
         source: str = "partnet",
@@ -50,8 +53,14 @@ class RenderedScenes(SceneSource):
         samples: int = 16,
         root: Path | str | None = None,
     ) -> None:
-        del data
         self.class_names = tuple(categories)
+        if data is not None and tuple(data.class_names) != self.class_names:
+            raise InputError(
+                f"{data.name} has other classes than the rendered {', '.join(self.class_names)}: choose "
+                "data=furniture, or the scene_source of your data."
+            )
+        if not 0 <= first <= last:
+            raise InputError(f"Objects {first} to {last} are none: first must not be above last.")
         drawn = [
             load_scene_objects(source, category, last + 1, object_seed, root=root)[first:]
             for category in categories
@@ -81,6 +90,9 @@ class RenderedScenes(SceneSource):
 
     def label(self, subject: int) -> int:
         return self._labels[subject]
+
+    def name(self, subject: int) -> str:
+        return f"{self._objects[subject].category} {self._objects[subject].name}"
 
     def render(self, subject: int, values: Mapping[str, float]) -> Picture:
         factors = self._factors(subject, complete(self.space, values))

@@ -14,6 +14,7 @@ from numpy import ndarray
 from scipy import ndimage
 
 from compvis.data.backgrounds import Photographs
+from compvis.data.check import InputError
 from compvis.data.contract import LabelledImages
 from compvis.data.factors import Factor, FactorSpace, complete
 from compvis.data.shifts.background import NaturalBackground
@@ -45,6 +46,10 @@ class SceneSource(ABC):
     @abstractmethod
     def label(self, subject: int) -> int:
         """Class number of a subject."""
+
+    def name(self, subject: int) -> str:
+        """Of what is drawn; the same in every source made from the same data."""
+        return str(subject)
 
     @abstractmethod
     def render(self, subject: int, values: Mapping[str, float]) -> Picture:
@@ -81,9 +86,16 @@ class InkScenes(SceneSource):
 
     Args:
         data: grey, bright ink on dark paper; a subject is one of its rows.
+
+    Raises:
+        InputError: pictures that are not grey.
     """
 
     def __init__(self, data: LabelledImages) -> None:
+        if not isinstance(data, LabelledImages) or data.images.ndim != 3:
+            raise InputError(
+                "Scenes of ink are drawn from grey images: choose scene_source=views for photographs."
+            )
         self._data, self.class_names = data, data.class_names
         self.space = FactorSpace((
             Factor("rotation", -30.0, 30.0, 0.0, unit="degrees, counter-clockwise"),
@@ -123,9 +135,16 @@ class ViewScenes(SceneSource):
         data: views of objects; a subject is the first row of an object, drawn from the view nearest to the azimuth and
             elevation asked for.
         photographs: for backgrounds and occluders.
+
+    Raises:
+        InputError: data that are no views of objects.
     """
 
-    def __init__(self, data: ObjectViews, photographs: Photographs) -> None:
+    def __init__(self, data: LabelledImages, photographs: Photographs) -> None:
+        if not isinstance(data, ObjectViews):
+            raise InputError(
+                "Scenes of views are drawn from views of objects: choose scene_source=ink for ink."
+            )
         self._data, self._photographs, self.class_names = data, photographs, data.class_names
         self._instances = data.instances()
         self._directions = view_directions(data.elevation, data.azimuth)

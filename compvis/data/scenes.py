@@ -97,8 +97,13 @@ def make_scenes(
         InputError: the folder holds another plan's set, or as `load_scene_objects` and `render_scene`.
         MissingDataError, DataError: as the loaders of the objects.
     """
-    folder = Path(folder)
-    _claim(plan, folder)
+    _claim(plan, Path(folder))
+    return _made(plan, Path(folder), photographs, root)
+
+
+def _made(
+    plan: ScenePlan, folder: Path, photographs: Photographs | None, root: Path | str | None
+) -> Iterator[int]:
     missing = missing_scenes(plan, folder)
     solids: dict[int, tuple[SceneObject, ...]] = {}
     for index in missing:

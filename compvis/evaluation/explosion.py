@@ -37,6 +37,16 @@ def choose_subjects(
     return np.stack(columns, 1).reshape(-1).astype(np.int64)
 
 
+def check_apart(learn: SceneSource, learned: Sequence[int], test: SceneSource, asked: Sequence[int]) -> None:
+    """Raise InputError where something that is asked about was learned."""
+    shared = {learn.name(one) for one in learned} & {test.name(one) for one in asked}
+    if shared:
+        raise InputError(
+            f"{len(shared)} of the tested scenes' subjects are learned, e.g. {min(shared)}: choose other objects to "
+            "learn from (learn_source), or scenes of the data set's own rows."
+        )
+
+
 def run_scenes(
     make_model: Callable[[], Any],
     learn: SceneSource,

@@ -71,11 +71,9 @@ def draw_report(
         episodes = [run for run in runs if run.choice("size.per_class") is None]
         if sized:
             figure = efficiency_figure(sized, f"{data}, {sized[0].metrics['trials']} test images")
-            name = f"efficiency-{data}" + ("" if most is None else f"-{most}")
-            path = into / f"{name}.png"
-            files.append(
-                save_figure(figure, path if path not in files else into / f"{name}-{experiment}.png")
-            )
+            ends = ("", f"-{most}", f"-{experiment}", f"-{experiment}-{most}")
+            names = (into / f"efficiency-{data}{end}.png" for end in ends if end != "-None")
+            files.append(save_figure(figure, next(name for name in names if name not in files)))
         if episodes:
             beside = anchors if data == "omniglot_official" else ()
             figure = one_shot_figure(episodes, beside, f"{data}: 20-way one-shot")

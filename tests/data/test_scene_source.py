@@ -80,3 +80,14 @@ def test_subjects_of_views_are_objects():
     assert len(subjects) == 14
     straight_above = source.render(int(subjects[0]), {"elevation": 90.0}).image
     assert any((straight_above == image).all() for image in data.images[data.elevation == 90])
+
+
+def test_sources_of_other_data_are_refused():
+    with pytest.raises(InputError, match="scene_source=views"):
+        InkScenes(make_views())
+    with pytest.raises(InputError, match="scene_source=ink"):
+        ViewScenes(make_ink(), NOISE)
+    with pytest.raises(InputError, match="other classes than the rendered chair, table, storage"):
+        RenderedScenes(make_views(), photographs=NOISE)
+    with pytest.raises(InputError, match="first must not be above last"):
+        RenderedScenes(photographs=NOISE, first=3, last=2)

@@ -10,7 +10,7 @@ from fakes_of_study import Shy
 from compvis.data.check import InputError
 from compvis.data.scene_source import InkScenes
 from compvis.evaluation.examiner import examine
-from compvis.evaluation.explosion import choose_subjects, run_scenes, summarise_scenes
+from compvis.evaluation.explosion import check_apart, choose_subjects, run_scenes, summarise_scenes
 from compvis.evaluation.feedback import draw_lesson, run_feedback, summarise_feedback
 
 sys.path.append(str(Path(__file__).parent.parent / "data"))
@@ -105,3 +105,9 @@ def test_what_was_misread_is_taught_though_another_scene_could_not_be_read(sourc
     assert found.worst_predicted is None
     assert set(found.misread) == set(source.space.names)
     assert examine(judge, source, 0, "cmaes", 1).misread is None
+
+
+def test_what_is_asked_about_must_not_have_been_learned(source):
+    check_apart(source, [0, 1], source, [2, 3])
+    with pytest.raises(InputError, match=r"1 of the tested scenes' subjects are learned, e\.g\. 1"):
+        check_apart(source, [0, 1], source, [1, 2])

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import yaml
-from fakes import ROOT
+from fakes import ROOT, load
 
 from compvis.running import RunRecord
 
@@ -75,7 +75,7 @@ def test_sample_efficiency_pairs_models_by_seed_and_figures_redraw(experiment, t
         "efficiency-digits.png", "comparison.md", "differences.md",
     }  # fmt: skip
     assert (
-        "| digits | 1 | near - far | +0.00 | +0.00 to +0.00 | 2 |"
+        "| digits, at most 40 asked | 1 | near - far | +0.00 | +0.00 to +0.00 | 2 |"
         in (tmp_path / "figures" / "differences.md").read_text()
     )
 
@@ -118,6 +118,26 @@ def test_parse_scenes_leaves_a_sheet_pages_and_trees(experiment):
     assert record.metrics["trials"] == 3
     assert all(0 < row["left_out"] < 1 for row in record.rows)
     experiment("parse_scenes", *FAKE, *DIGITS, "model=grammar", "shown=3")
+    record.status = "interrupted"
+    record.save()
+    experiment("parse_scenes", *FAKE, *DIGITS, "model=grammar", "shown=3")
+    (again,) = records(out).values()
+    assert [row["row"] for row in again.rows] == [row["row"] for row in record.rows]
+    assert again.metrics["trials"] == 3
+
+
+def test_strokes_that_cannot_be_scored_are_counted_and_small_groups_left_out():
+    def row(character, strokes, index):
+        return {"character": character, "strokes": strokes, "parse": index, "rule": index}
+
+    rows = [row(0, 1, 0.5), row(1, 1, 0.75), row(1, 2, 0.9), row(2, 1, None)]
+    found = load("parse_strokes").summarise(rows, ["parse", "rule"], 0)
+    assert (found["unscored"], found["all/drawings"], found["several/drawings"]) == (1, 3, 1)
+    assert found["single/parse/ari"][0] == 0.625
+    assert "several/parse/ari" not in found
+    assert load("parse_strokes").summarise(rows[:1], ["parse"], 0) == {
+        "unscored": 0, "all/drawings": 1, "several/drawings": 0, "single/drawings": 1,
+    }  # fmt: skip
 
 
 def test_parse_scenes_wants_a_model_that_parses(experiment):

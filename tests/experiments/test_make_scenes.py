@@ -7,6 +7,7 @@ import pytest
 from fakes import ROOT
 from hydra.utils import instantiate
 
+from compvis.data.check import InputError
 from compvis.data.scenes import ScenePlan, load_scenes
 
 sys.path.append(str(ROOT / "tests" / "data"))
@@ -39,5 +40,7 @@ def test_the_command_goes_on_where_it_stopped(experiment, tmp_path, monkeypatch)
     assert len(list((out / "furniture_plain").glob("scene-*.json"))) == 2
     experiment("make_scenes", *small)
     data = load_scenes(out / "furniture_plain")
+    with pytest.raises(InputError, match="another plan"):
+        experiment("make_scenes", *small, "scenes.seed=5")
     assert len(data) == 6
     assert data.class_names == ("chair", "table", "storage")

@@ -265,9 +265,25 @@ def test_the_readme_adds_a_model_and_a_shift(tmp_path):
 
 def test_pieces_run_on_the_device_of_the_study_but_for_costs():
     module = load("study")
-    config = {"out": "o", "tracking": {"mode": "disabled"}, "study": {"common": []}, "device": "cuda"}
+    config = {
+        "out": "o",
+        "tracking": {"mode": "disabled"},
+        "study": {"common": []},
+        "device": "cuda",
+        "resume": True,
+    }
     pieces = [{"name": one, "experiment": one, "overrides": []} for one in ("attacks", "costs")]
     attacks, costs = (module.command(piece, config) for piece in pieces)
     assert "device=cuda" in attacks
     assert not any(argument.startswith("device") for argument in costs)
     assert "device=cpu" not in module.command(pieces[0], {**config, "device": "cpu"})
+
+
+def test_a_study_that_starts_over_starts_its_pieces_over_and_has_no_seed(experiment):
+    module = load("study")
+    config = {"out": "o", "tracking": {"mode": "disabled"}, "study": {"common": []}, "device": "cpu"}
+    piece = {"name": "a", "experiment": "attacks", "overrides": []}
+    again, on = (module.command(piece, {**config, "resume": resume}) for resume in (False, True))
+    assert set(again) - set(on) == {"resume=false"}
+    with pytest.raises(ValueError, match="seeds of their own"):
+        experiment("study", "seed=3")
