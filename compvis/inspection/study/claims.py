@@ -8,7 +8,7 @@ import numpy as np
 
 from compvis.evaluation.confidence import summarise_confidence
 from compvis.evaluation.curves import comparable_runs, images_a_class, learning_curves
-from compvis.evaluation.records import Result, by_draw, group_results
+from compvis.evaluation.records import Result, asked_of, by_draw, group_results
 from compvis.evaluation.statistics import Interval, paired_difference
 from compvis.evaluation.views import object_difference
 from compvis.inspection.study.contract import Section, grammars_among, rivals_among, shown_number, table
@@ -92,14 +92,11 @@ def calibrated(results: Sequence[Result], reference: str) -> list[Verdict]:
     """Expected calibration error at most 0.05, and mean risk over coverages below every baseline's."""
     runs = [run for run in results if run.experiment == "confidence" and run.choice("held_out") == 0]
     verdicts = []
-    for (data, masks, asked, size), own in group_results(
-        runs, ["data.name", "masks", "max_test", "size.per_class"]
-    ).items():
+    keys = ["data.name", "max_test", "masks", "size.per_class"]
+    for (*_, masks, size), own in group_results(runs, keys).items():
         errors = _by_model(own, lambda run: summarise_confidence(run.rows)["ece"])
         risks = _by_model(own, lambda run: summarise_confidence(run.rows)["aurc"])
-        where = f"{data}, masks {masks}, {size} a class" + (
-            "" if asked is None else f", at most {asked} asked"
-        )
+        where = f"{asked_of(own[0])}, masks {masks}, {size} a class"
         for grammar in grammars_among(errors, reference):
             best = min(rivals_among(risks, grammar, reference), key=lambda m: _mean(risks[m]), default=None)
             ece = _mean(errors[grammar])

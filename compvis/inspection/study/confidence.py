@@ -14,7 +14,7 @@ from compvis.evaluation.confidence import (
     risk_coverage,
     summarise_confidence,
 )
-from compvis.evaluation.records import Result, group_results
+from compvis.evaluation.records import Result, asked_of, group_results
 from compvis.inspection.study.contract import Section, shown_number, table
 from compvis.inspection.styles import model_style
 
@@ -30,10 +30,9 @@ def confidence_section(results: Sequence[Result]) -> Section | None:
     if not runs:
         return None
     rows, figures = [], []
-    for (data, masks, asked, size, held_out), own in group_results(
-        runs, ["data.name", "masks", "max_test", "size.per_class", "held_out"]
-    ).items():
-        where = f"{data}, masks {masks}" + ("" if asked is None else f", at most {asked} asked")
+    keys = ["data.name", "max_test", "masks", "size.per_class", "held_out"]
+    for (*_, masks, size, held_out), own in group_results(runs, keys).items():
+        where = f"{asked_of(own[0])}, masks {masks}"
         models = sorted(group_results(own, ["model_name"]).items())
         for (model,), there in models:
             m = [summarise_confidence(run.rows) for run in there]
